@@ -1,0 +1,171 @@
+"""Flip and colour jitter: drawn per sample from (seed, epoch, index), applied on the device.
+
+The loader sends uint8; `augment` turns a batch into floats, mirrors images together with their
+geometry, and makes the jittered copies that networks look at. Photometric losses compare the
+un-jittered images (Monodepth2, arXiv:1806.01260).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F
+
+from geometry.camera import flip_intrinsics
+from geometry.se3 import mirror_transform
+from selfsup_depth.structures import STEREO, Augmentation, Batch, FrameId, Sample, View
+
+FACTOR_RANGE = (0.8, 1.2)  # brightness, contrast, saturation
+HUE_RANGE = (-0.1, 0.1)  # in turns of the colour circle
+
+
+def draw_augmentation(
+    seed: int,
+    epoch: int,
+    index: int,
+    *,
+    flip_probability: float = 0.5,
+    jitter_probability: float = 0.5,
+) -> Augmentation:
+    """One draw for all frames of a sample, the same whichever worker or rank asks."""
+    generator = np.random.default_rng(np.random.SeedSequence((seed, epoch, index)))
+    jittered = generator.random() < jitter_probability
+    flip = bool(generator.random() < flip_probability)
+    if not jittered:
+        return Augmentation(flip=flip)
+    brightness, contrast, saturation = generator.uniform(*FACTOR_RANGE, size=3).tolist()
+    hue = float(generator.uniform(*HUE_RANGE))
+    first, second, third, fourth = generator.permutation(4).tolist()
+    return Augmentation(
+        flip=flip,
+        jitter=(brightness, contrast, saturation, hue),
+        jitter_order=(first, second, third, fourth),
+    )
+
+
+@dataclass
+class RawBatch:
+    """Samples put together by the loader, still uint8 and not yet augmented."""
+
+    frame_ids: tuple[FrameId, ...]  # the target (0) first
+    images: Tensor  # [N, B, 3, H, W] uint8: frame first, so that each frame is one contiguous block
+    intrinsics: Tensor  # [N, B, 3, 3] float32, pixels of `images`
+    flip: Tensor  # [B] bool, the flips of `augmentations`: a tensor, so that it travels with the batch
+    stereo_T_target: Tensor | None  # [B, 4, 4] float32 metres
+    depth: list[Tensor] | None  # B maps [1, h, w] float32 metres; sizes may differ
+    augmentations: list[Augmentation]
+    indices: list[int]
+    names: list[str]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> RawBatch:
+        """The batch with its tensors on `device`."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> RawBatch:
+        """The batch in page-locked memory; a DataLoader with pin_memory=True calls this."""
+        return self._map(Tensor.pin_memory)
+
+    def _map(self, function: Any) -> RawBatch:
+        changed: dict[str, Any] = {}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, Tensor):
+                changed[entry.name] = function(value)
+        if self.depth is not None:
+            changed["depth"] = [function(depth) for depth in self.depth]
+        return replace(self, **changed)
+
+
+def collate(samples: Sequence[Sample]) -> RawBatch:
+    """Samples of one data set as a batch; the `collate_fn` of the loader."""
+    first = samples[0]
+    stereo = [sample.stereo_T_target for sample in samples if sample.stereo_T_target is not None]
+    depth = [sample.depth for sample in samples if sample.depth is not None]
+    return RawBatch(
+        frame_ids=first.frame_ids,
+        images=torch.stack([sample.images for sample in samples], dim=1),
+        intrinsics=torch.stack([sample.intrinsics for sample in samples], dim=1),
+        flip=torch.tensor([sample.augmentation.flip for sample in samples]),
+        stereo_T_target=torch.stack(stereo) if first.stereo_T_target is not None else None,
+        depth=depth if first.depth is not None else None,
+        augmentations=[sample.augmentation for sample in samples],
+        indices=[sample.index for sample in samples],
+        names=[sample.name for sample in samples],
+    )
+
+
+def augment(raw: RawBatch) -> Batch:
+    """Floats in [0, 1], flipped with their geometry, jittered for the networks; on the batch's device.
+
+    A flip mirrors images, depth, the principal point and the stereo transform together, so that a warp
+    of the flipped sample is the flipped warp. Jitter has one set of parameters for all frames of a sample
+    (contrast's mean is each frame's own) and touches only what networks look at: the target and its
+    neighbours in time. Where no sample of the batch has jitter, `network_image` is `image` itself.
+    """
+    images, intrinsics, stereo_T_target, depth = raw.images, raw.intrinsics, raw.stereo_T_target, raw.depth
+    if any(augmentation.flip for augmentation in raw.augmentations):
+        images = _where_flipped(raw.flip, images.flip(-1), images, batch_dim=1)
+        mirrored = flip_intrinsics(intrinsics, images.shape[-1])
+        intrinsics = _where_flipped(raw.flip, mirrored, intrinsics, batch_dim=1)
+        if stereo_T_target is not None:
+            mirrored = mirror_transform(stereo_T_target)
+            stereo_T_target = _where_flipped(raw.flip, mirrored, stereo_T_target, batch_dim=0)
+        if depth is not None:
+            depth = [
+                each.flip(-1) if drawn.flip else each
+                for each, drawn in zip(depth, raw.augmentations, strict=True)
+            ]
+    clean = list(images.to(torch.float32).div_(255.0))
+    seen = _jittered(clean, raw.frame_ids, raw.augmentations)
+    views = {
+        frame: View(image=clean[i], network_image=seen[i], intrinsics=intrinsics[i])
+        for i, frame in enumerate(raw.frame_ids)
+    }
+    target = views.pop(raw.frame_ids[0])
+    return Batch(target, views, stereo_T_target, depth, indices=raw.indices, names=raw.names)
+
+
+def jitter(images: Tensor, drawn: Augmentation) -> Tensor:
+    """Colour jitter of frames [n, 3, H, W] in [0, 1], all with the parameters and the order drawn."""
+    if drawn.jitter is None:
+        return images
+    brightness, contrast, saturation, hue = drawn.jitter
+    for operation in drawn.jitter_order:
+        if operation == 0:
+            images = F.adjust_brightness(images, brightness)
+        elif operation == 1:
+            images = F.adjust_contrast(images, contrast)
+        elif operation == 2:
+            images = F.adjust_saturation(images, saturation)
+        else:
+            images = F.adjust_hue(images, hue)
+    return images
+
+
+def _jittered(
+    clean: Sequence[Tensor], frame_ids: Sequence[FrameId], augmentations: Sequence[Augmentation]
+) -> list[Tensor]:
+    """What networks see of each frame [B, 3, H, W]: the clean tensor itself where nothing is drawn."""
+    seen = list(clean)
+    if all(drawn.jitter is None for drawn in augmentations):
+        return seen
+    # No network looks at the stereo partner: its pose is known.
+    looked_at = [i for i, frame in enumerate(frame_ids) if frame != STEREO]
+    copies = torch.stack([clean[i] for i in looked_at])
+    for b, drawn in enumerate(augmentations):
+        if drawn.jitter is not None:
+            copies[:, b] = jitter(copies[:, b], drawn)
+    for copy, i in enumerate(looked_at):
+        seen[i] = copies[copy]
+    return seen
+
+
+def _where_flipped(flip: Tensor, flipped: Tensor, plain: Tensor, *, batch_dim: int) -> Tensor:
+    shape = [1] * plain.ndim
+    shape[batch_dim] = -1
+    return torch.where(flip.view(shape), flipped, plain)

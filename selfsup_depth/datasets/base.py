@@ -1,0 +1,131 @@
+"""Samples from any data set: index once, read only what is asked for, keep geometry with the pixels."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from geometry.camera import check_intrinsics, resize_intrinsics
+from selfsup_depth.datasets.augmentation import draw_augmentation
+from selfsup_depth.datasets.images import resize_image
+from selfsup_depth.datasets.index import build_index, item_name, refuse_empty
+from selfsup_depth.datasets.request import DatasetRequest
+from selfsup_depth.datasets.source import ViewSource
+from selfsup_depth.errors import UserError
+from selfsup_depth.structures import STEREO, Augmentation, IndexReport, Sample
+from splits import SplitLine
+
+#: an index, or (epoch, index): the augmentation of a sample depends on both
+SampleKey = int | tuple[int, int]
+
+
+class ViewDataset(Dataset[Sample]):
+    """The items of one part of one data set, each as a `Sample` of uint8 images with their cameras.
+
+    `report` says what was listed, kept and left out, and why. Raises UserError when nothing is left, when
+    "s" is asked of monocular data, when depth is asked of data without any, and when intrinsics are
+    implausible.
+    """
+
+    report: IndexReport
+
+    def __init__(self, name: str, source: ViewSource, request: DatasetRequest) -> None:
+        self.name_of_dataset = name
+        self.source = source
+        self.request = request
+        if STEREO in request.frame_ids and not source.has_stereo:
+            raise UserError(f"--use_stereo needs a data set of stereo pairs: {name} has one camera only.")
+        if request.with_depth and not source.has_depth_maps:
+            raise UserError(
+                f"{name} has no ground-truth depth: validate without depth, or choose a data set that has it."
+            )
+        self.items, self.report = build_index(source, request.frame_ids, with_depth=request.with_depth)
+        refuse_empty(name, str(request.data_path or "the built-in data"), self.report)
+        source.check_kept(self.items)
+        self._checked: set[tuple[tuple[float, ...], int, int]] = set()
+        self._read_frame(self.items[0])  # wrong calibrations are said now, not after the first epoch began
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        """The sample at an index (epoch 0), or at (epoch, index)."""
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        item = self.items[index]
+        request = self.request
+        frames = [self._read_frame(self._view(item, frame)) for frame in request.frame_ids]
+        wants_stereo = STEREO in request.frame_ids
+        return Sample(
+            frame_ids=request.frame_ids,
+            images=torch.stack([image for image, _ in frames]),
+            intrinsics=torch.stack([intrinsics for _, intrinsics in frames]),
+            stereo_T_target=self._stereo_T_target(item) if wants_stereo else None,
+            depth=self._depth_tensor(item) if request.with_depth else None,
+            index=index,
+            name=item_name(item),
+            augmentation=draw_augmentation(request.seed, epoch, index) if request.is_train else Augmentation(),
+        )
+
+    def name(self, index: int) -> str:
+        """The item as its split line: folder, frame, side."""
+        return item_name(self.items[index])
+
+    def depth(self, index: int) -> np.ndarray | None:
+        """Ground truth, float32 [h, w] metres at its own resolution, 0 = invalid; None where there is none."""
+        item = self.items[index]
+        return self.source.depth(item) if self.source.has_depth(item) else None
+
+    def image(self, index: int) -> Tensor:
+        """[3, h, w] uint8 RGB, the target as stored, for pictures and for predictions at full size."""
+        return self.source.read_image(self.items[index])
+
+    @cached_property
+    def baseline_m(self) -> float | None:
+        """Median true baseline of the items in metres; None for monocular data."""
+        lengths = []
+        for item in self.items if self.source.has_stereo else ():
+            transform = self.source.stereo_T_target(item)
+            if transform is not None:
+                lengths.append(float(transform[:3, 3].norm()))
+        return float(np.median(lengths)) if lengths else None
+
+    def _view(self, item: SplitLine, frame: int | str) -> SplitLine:
+        view = self.source.neighbour(item, frame)
+        if view is None:  # the index has only items whose frames exist
+            raise AssertionError(f"{item_name(item)} has no frame {frame}")
+        return view
+
+    def _read_frame(self, view: SplitLine) -> tuple[Tensor, Tensor]:
+        """Image [3, H, W] uint8 and its intrinsics [3, 3] float32, resized together."""
+        image = self.source.read_image(view)
+        height, width = image.shape[-2:]
+        intrinsics = self.source.intrinsics(view, width, height)
+        self._check(intrinsics, width, height, view)
+        request = self.request
+        resized = resize_intrinsics(intrinsics, request.width / width, request.height / height)
+        return resize_image(image, request.height, request.width), resized.float()
+
+    def _check(self, intrinsics: Tensor, width: int, height: int, view: SplitLine) -> None:
+        """Each different camera is checked once."""
+        key = (tuple(intrinsics.flatten().tolist()), width, height)
+        if key in self._checked:
+            return
+        try:
+            check_intrinsics(intrinsics, width, height)
+        except ValueError as error:
+            raise UserError(
+                f"The intrinsics of {self.source.image_path(view)} ({width}x{height}) are implausible: {error}"
+            ) from error
+        self._checked.add(key)
+
+    def _stereo_T_target(self, item: SplitLine) -> Tensor | None:
+        transform = self.source.stereo_T_target(item)
+        return None if transform is None else transform.float()
+
+    def _depth_tensor(self, item: SplitLine) -> Tensor | None:
+        depth = self.source.depth(item)
+        return None if depth is None else torch.from_numpy(depth)[None]

@@ -1,0 +1,102 @@
+"""What one data set file tells about its data; everything common is `base.ViewDataset`."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from selfsup_depth.datasets.files import DirectoryListing
+from selfsup_depth.datasets.images import read_image
+from selfsup_depth.datasets.request import DatasetRequest
+from selfsup_depth.errors import UserError
+from selfsup_depth.structures import STEREO, FrameId
+from splits import SplitLine
+
+#: the other camera of a stereo pair; KITTI lists write sides as letters or as camera numbers
+OTHER_SIDE = {"l": "r", "r": "l", "2": "3", "3": "2"}
+
+
+class ViewSource(ABC):
+    """Where the images of one data set lie and how its cameras stand.
+
+    An image is named by (folder, frame, side), as in a split line; a data set file says what that
+    means on disk. Image sizes are given by the caller, who has the decoded image, so that calibrations
+    for another size can be scaled or refused.
+    """
+
+    #: whether there are stereo partners
+    has_stereo: bool = False
+    #: whether there can be ground-truth depth
+    has_depth_maps: bool = False
+
+    def __init__(self, request: DatasetRequest) -> None:
+        self.request = request
+        self.files = DirectoryListing()
+
+    @abstractmethod
+    def items(self) -> Sequence[SplitLine]:
+        """The listed targets, in order."""
+
+    @abstractmethod
+    def image_path(self, view: SplitLine) -> str:
+        """The file of an image, or where it would be if it existed."""
+
+    @abstractmethod
+    def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
+        """[3, 3] intrinsics in pixels (corner origin) of the stored image of this size."""
+
+    def stereo_T_target(self, item: SplitLine) -> Tensor | None:
+        """[4, 4] metres, target camera to its stereo partner; None for monocular data."""
+        return None
+
+    def has_depth(self, item: SplitLine) -> bool:
+        """Whether `depth(item)` has something to read."""
+        return False
+
+    def depth(self, item: SplitLine) -> np.ndarray | None:
+        """Ground truth of a target: float32 [h, w] metres at its own resolution, 0 = invalid."""
+        return None
+
+    def check_kept(self, items: Sequence[SplitLine]) -> None:  # noqa: B027 (most sources need nothing more)
+        """Raises UserError when something else that the usable items need is missing (a calibration)."""
+
+    def left_out_beforehand(self) -> Mapping[str, Sequence[str]]:
+        """Items that `items()` does not list although they exist: reason -> names."""
+        return {}
+
+    def neighbour(self, item: SplitLine, frame: FrameId) -> SplitLine | None:
+        """The image that frame `frame` of `item` is; None when there can be none."""
+        if frame == 0:
+            return item
+        if frame == STEREO:
+            side = OTHER_SIDE.get(item.side or "")
+            return None if side is None else SplitLine(item.folder, item.frame, side)
+        return SplitLine(item.folder, item.frame + int(frame), item.side)
+
+    def has_image(self, view: SplitLine) -> bool:
+        """Whether the image exists, from directory listings alone."""
+        return self.files.has(self.image_path(view))
+
+    def read_image(self, view: SplitLine) -> Tensor:
+        """[3, h, w] uint8 RGB."""
+        return read_image(self.image_path(view))
+
+
+def data_folder(request: DatasetRequest, dataset: str) -> str:
+    """The data path of a request, without a trailing slash.
+
+    Raises UserError when none is given or when there is no such directory.
+    """
+    if request.data_path is None:
+        raise UserError(f"{dataset} is read from disk: give its folder as --data_path.")
+    folder = os.path.expanduser(os.fspath(request.data_path))
+    if not os.path.isdir(folder):
+        raise UserError(
+            f"--data_path {request.data_path} is not a folder: {dataset} was to be read from there; "
+            "correct the path."
+        )
+    return folder.replace(os.sep, "/").rstrip("/")

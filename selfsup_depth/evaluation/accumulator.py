@@ -1,0 +1,114 @@
+"""Streaming evaluation: predictions in, one result out; used by the evaluation script and by validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.evaluation.alignment import RatioStatistics, ratio_statistics
+from selfsup_depth.evaluation.metrics import DepthScores, mean_scores
+from selfsup_depth.evaluation.modes import ScoringMode
+from selfsup_depth.evaluation.protocols import Protocol
+from selfsup_depth.evaluation.scoring import ImageScores, score_image
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """The scores of a set of images under one protocol. Every image that came in is a row."""
+
+    protocol: Protocol
+    mode: ScoringMode
+    rows: tuple[ImageScores, ...]
+    aligned: DepthScores
+    unaligned: DepthScores | None  #: None: the predictions are up to scale, so there is nothing to say
+    ratios: RatioStatistics
+
+    @property
+    def headline(self) -> DepthScores:
+        """The result to quote: aligned or un-aligned, as the mode says."""
+        if self.mode.align or self.unaligned is None:
+            return self.aligned
+        return self.unaligned
+
+    @property
+    def scored_count(self) -> int:
+        return sum(row.scored for row in self.rows)
+
+    @property
+    def without_ground_truth(self) -> tuple[str, ...]:
+        """Names of the images that have no valid pixel and therefore are in no mean."""
+        return tuple(row.name for row in self.rows if not row.scored)
+
+    @property
+    def not_finite(self) -> tuple[str, ...]:
+        """Names of the images whose prediction gives no finite score (NaN in the network's output)."""
+        return tuple(row.name for row in self.rows if row.aligned is not None and not row.aligned.finite)
+
+
+class ScoreAccumulator:
+    """Collects image by image; `result()` at the end.
+
+    Args:
+        protocol: which pixels count.
+        mode: scale and headline.
+        keep_ground_truth: also keep the valid depths of each image (float32), for baselines.
+    """
+
+    def __init__(self, protocol: Protocol, mode: ScoringMode, *, keep_ground_truth: bool = False) -> None:
+        if protocol.ground_truth == "none":
+            raise ValueError(f"Protocol {protocol.name} has no ground truth to score against.")
+        self.protocol = protocol
+        self.mode = mode
+        self.rows: list[ImageScores] = []
+        self.valid_depths: list[NDArray[np.float32]] = []
+        self._keep = keep_ground_truth
+
+    def add(self, inverse_depth: Tensor, ground_truth: NDArray[np.floating] | None, name: str) -> ImageScores:
+        """Scores one image: inverse depth [1, h, w] on any device, ground truth [H, W] metres or None."""
+        row = score_image(inverse_depth, ground_truth, name, self.protocol, self.mode)
+        self.rows.append(row)
+        if self._keep and ground_truth is not None and row.scored:
+            self.valid_depths.append(ground_truth[self.protocol.valid_mask(ground_truth)].astype(np.float32))
+        return row
+
+    def result(self) -> EvaluationResult:
+        """Means over the scored images.
+
+        Raises:
+            UserError: if no image has any valid ground truth.
+        """
+        scored = [row for row in self.rows if row.aligned is not None]
+        if not scored:
+            raise UserError(
+                f"None of the {len(self.rows)} images has valid ground truth under protocol {self.protocol.name} "
+                f"(depths of {self.protocol.min_depth:g} to {self.protocol.max_depth:g} m"
+                f"{', inside the crop' if self.protocol.crop else ''}): check the unit and the files of the depth."
+            )
+        unaligned = [row.unaligned for row in scored if row.unaligned is not None]
+        return EvaluationResult(
+            self.protocol,
+            self.mode,
+            tuple(self.rows),
+            aligned=mean_scores([row.aligned for row in scored if row.aligned is not None]),
+            unaligned=mean_scores(unaligned) if self.mode.metric else None,
+            ratios=ratio_statistics([row.ratio for row in scored if row.ratio is not None]),
+        )
+
+
+def evaluate(
+    predictions: Iterable[tuple[Tensor, NDArray[np.floating] | None, str]], protocol: Protocol, mode: ScoringMode
+) -> EvaluationResult:
+    """Scores a stream of (inverse depth [1, h, w], ground truth [H, W] or None, name).
+
+    Raises:
+        UserError: if no image has any valid ground truth.
+    """
+    accumulator = ScoreAccumulator(protocol, mode)
+    for inverse_depth, ground_truth, name in predictions:
+        accumulator.add(inverse_depth, ground_truth, name)
+    return accumulator.result()

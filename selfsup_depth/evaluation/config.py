@@ -1,0 +1,79 @@
+"""The options of `evaluate_depth.py` and `export_gt_depth.py`: Monodepth2's names, types and defaults first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfsup_depth.errors import UserError
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Score depth against ground truth: a checkpoint, or predictions from a file."""
+
+    load_weights_folder: Path | None = None
+    """Checkpoint to evaluate: one of ours or one in Monodepth2's layout."""
+    eval_stereo: bool = False
+    """Score depth in metres as it is: for models trained with stereo."""
+    eval_mono: bool = False
+    """Scale each image to the ground truth's median first: for models trained without stereo."""
+    disable_median_scaling: bool = False
+    """With --eval_mono: do not scale; the un-aligned scores are the result."""
+    pred_depth_scale_factor: float = 1.0
+    """Metres per unit of the predictions, when they do not know it themselves; 1: take what they say."""
+    ext_disp_to_eval: Path | None = None
+    """Score this .npy of inverse depths [N, h, w] instead of running a network. Files of the published code
+    are in network units: with --eval_stereo on KITTI the published factor 5.4 is applied."""
+    eval_split: str = "eigen"
+    """Test list: eigen, eigen_benchmark, benchmark (writes a submission), a folder with *_files.txt, or the
+    part of data sets without named lists (val, test)."""
+    save_pred_disps: bool = False
+    """Keep the predicted inverse depths as .npy, to be scored again by --ext_disp_to_eval."""
+    no_eval: bool = False
+    """Stop after predicting (with --save_pred_disps)."""
+    eval_eigen_to_benchmark: bool = False
+    """The --ext_disp_to_eval file holds the 697 eigen predictions: score its 652 that are in eigen_benchmark."""
+    post_process: bool = False
+    """Also predict the mirrored image and blend the two."""
+    eval_out_dir: Path | None = None
+    """Where results go. Default: a folder evaluation_* inside the checkpoint, or beside the predictions file."""
+    data_path: Path | None = None
+    """Folder of the data set. Without it, the built-in synthetic drive is used."""
+    dataset: str = "kitti"
+    """Layout of the data: the same names as in training."""
+    png: bool = False
+    """Prefer png where both png and jpg exist (either is found without this)."""
+    batch_size: int = 16
+    """Images per forward pass. Changes speed, not results."""
+    num_workers: int = 12
+    """Processes that load images (never more than there are cores)."""
+    no_cuda: bool = False
+    """Predict on the CPU even where there is a GPU."""
+    gt_path: Path | None = None
+    """Exported ground truth (gt_depths.npz). Default: splits/<eval_split>/gt_depths.npz under --data_path when it
+    exists, else the data set itself."""
+    protocol: str | None = None
+    """Evaluation protocol by name, when the one that belongs to the data is not wanted."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.num_workers < 0:
+            raise UserError(
+                f"--batch_size must be at least 1 and --num_workers at least 0; found {self.batch_size} and "
+                f"{self.num_workers}."
+            )
+        if not (math.isfinite(self.pred_depth_scale_factor) and self.pred_depth_scale_factor > 0):
+            raise UserError(f"--pred_depth_scale_factor must be positive, found {self.pred_depth_scale_factor:g}.")
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write the ground-truth depths of a KITTI test list into one file."""
+
+    data_path: Path | None = None
+    """KITTI raw data; for eigen_benchmark with the improved depth maps among it (data_depth_annotated)."""
+    split: str | None = None
+    """Test list: eigen or eigen_benchmark."""
+    output: Path | None = None
+    """Folder for gt_depths.npz and manifest.json. Default: splits/<split> under --data_path."""

@@ -1,0 +1,111 @@
+"""An evaluation result as files (per_image.csv, summary.json) and as a table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, astuple
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from selfsup_depth import __version__
+from selfsup_depth.evaluation.accumulator import EvaluationResult
+from selfsup_depth.evaluation.baselines import ConstantBaseline
+from selfsup_depth.evaluation.metrics import SCORE_NAMES, DepthScores
+
+NAMES_SHOWN = 5
+
+
+def write_per_image(result: EvaluationResult, path: Path) -> None:
+    """One row per image of the list, in order; empty cells where there is no score."""
+    header = ["index", "name", "valid_pixels", "ratio"]
+    header += [f"{column}_{name}" for column in ("aligned", "unaligned") for name in SCORE_NAMES]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        for index, row in enumerate(result.rows):
+            ratio = "" if row.ratio is None else row.ratio
+            writer.writerow(
+                [index, row.name, row.valid_pixels, ratio, *_cells(row.aligned), *_cells(row.unaligned)]
+            )
+
+
+def summarise(result: EvaluationResult, baseline: ConstantBaseline | None, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything needed to know what was measured, as plain JSON values. `facts`: data, checkpoint, options."""
+    return {
+        "library_version": __version__,
+        "protocol": asdict(result.protocol),
+        "headline": {"column": result.mode.headline, **asdict(result.headline)},
+        "aligned": asdict(result.aligned),
+        "unaligned": asdict(result.unaligned) if result.unaligned else None,
+        "unaligned_note": result.mode.scale_source if result.mode.metric else f"not metric: {result.mode.scale_source}",
+        "scale_factor": result.mode.scale_factor,
+        "ratio": asdict(result.ratios),
+        "baseline_constant_depth": asdict(baseline) if baseline else None,
+        "counts": {
+            "images": len(result.rows),
+            "scored": result.scored_count,
+            "without_ground_truth": len(result.without_ground_truth),
+            "prediction_not_finite": len(result.not_finite),
+        },
+        "without_ground_truth": list(result.without_ground_truth),
+        "prediction_not_finite": list(result.not_finite),
+        **facts,
+    }
+
+
+def write_summary(summary: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(summary, indent=2, default=str) + "\n")
+
+
+def score_table(result: EvaluationResult, baseline: ConstantBaseline | None = None) -> Table:
+    """Aligned and un-aligned side by side (as rows), the headline marked, the best constants below."""
+    table = Table(title=f"{result.protocol.name}: {result.protocol.description}", title_justify="left")
+    table.add_column("")
+    for name in SCORE_NAMES:
+        table.add_column(name, justify="right")
+    for label, scores, mark in (
+        ("aligned (per-image median)", result.aligned, result.mode.align),
+        ("un-aligned (metres)", result.unaligned, not result.mode.align),
+    ):
+        table.add_row(f"{'> ' if mark else '  '}{label}", *_shown(scores), style="bold" if mark else None)
+    if baseline:
+        table.add_row("  no image: each median", *_shown(baseline.aligned), style="dim")
+        table.add_row(f"  no image: {baseline.depth:.2f} m", *_shown(baseline.unaligned), style="dim")
+    return table
+
+
+def print_result(result: EvaluationResult, baseline: ConstantBaseline | None, console: Console) -> None:
+    """The table, the scaling ratios, and every count that is not in the mean."""
+    console.print(score_table(result, baseline))
+    console.print(
+        f"{result.scored_count} of {len(result.rows)} images scored; result: {result.mode.headline} "
+        f"({result.mode.scale_source})"
+    )
+    console.print(
+        f"scaling ratios (truth / prediction): median {result.ratios.median:.3f}, "
+        f"std of ratio / median {result.ratios.relative_std:.3f}"
+    )
+    for names, reason in (
+        (result.without_ground_truth, "without valid ground truth, in no mean"),
+        (result.not_finite, "with a prediction that is not finite"),
+    ):
+        if names:
+            shown = ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+            console.print(f"{len(names)} images {reason}: {shown}", style="yellow", highlight=False)
+
+
+def _cells(scores: DepthScores | None) -> tuple[Any, ...]:
+    return ("",) * len(SCORE_NAMES) if scores is None else astuple(scores)
+
+
+def _shown(scores: DepthScores | None) -> list[str]:
+    if scores is None:
+        return ["not metric", *["-"] * (len(SCORE_NAMES) - 1)]
+    return [f"{value:.3f}" for value in astuple(scores)]

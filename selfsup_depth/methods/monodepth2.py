@@ -1,0 +1,135 @@
+"""Monodepth2: depth from video, stereo, or both (Godard et al., ICCV 2019; spec A)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from geometry.depth import depth_to_disp, disp_to_depth
+from selfsup_depth.config import LossConfig, NetworkConfig
+from selfsup_depth.methods.ego_motion import EgoMotion, Motion
+from selfsup_depth.methods.photometric_objective import PhotometricObjective, Transforms
+from selfsup_depth.networks import DepthDecoder, PoseCNN, PoseDecoder, build_encoder
+from selfsup_depth.structures import STEREO, Batch, DepthPrediction, FrameId, Losses, Method
+
+
+@dataclass(frozen=True)
+class MethodRequest:
+    """Everything a method is built from.
+
+    The networks work in their own unit of length. With stereo it is ten baselines: the published
+    nominal baseline of 0.1, which makes depth ranges and learning rates carry over between rigs.
+    `metres_per_unit` turns it into metres; None: trained from video alone, no one knows.
+    """
+
+    network: NetworkConfig
+    loss: LossConfig
+    frame_ids: tuple[int, ...]
+    use_stereo: bool
+    metres_per_unit: float | None
+
+
+class Monodepth2(Method):
+    """Depth network, pose network and the photometric objective."""
+
+    def __init__(self, request: MethodRequest) -> None:
+        super().__init__()
+        network = request.network
+        self.use_stereo = request.use_stereo
+        self.metres_per_unit = request.metres_per_unit
+        self.min_depth, self.max_depth = network.min_depth, network.max_depth
+        self.motion = EgoMotion(network.pose_model_type, network.pose_model_input, request.frame_ids)
+        self.objective = PhotometricObjective(
+            request.loss, min_depth=network.min_depth, max_depth=network.max_depth
+        )
+        self.networks = nn.ModuleDict(_depth_networks(network))
+        if self.motion.sources:
+            self.networks.update(_pose_networks(network, self.motion, self.networks["encoder"].channels))
+        if request.loss.predictive_mask:
+            sources = len(self.motion.sources) + request.use_stereo
+            self.networks["predictive_mask"] = DepthDecoder(
+                self.networks["encoder"].channels, network.scales, out_channels=sources
+            )
+
+    def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:
+        """Loss terms of a batch (A.8). Networks run in the caller's precision, geometry in float32."""
+        features = self._features(batch)
+        disps = self.networks["depth"](features[0])
+        motions = self.motion.predict(self.networks, batch, features) if self.motion.sources else {}
+        masks = self.networks["predictive_mask"](features[0]) if "predictive_mask" in self.networks else None
+        with torch.autocast(batch.target.image.device.type, enabled=False):
+            disps = {scale: disp.float() for scale, disp in disps.items()}
+            masks = {scale: mask.float() for scale, mask in masks.items()} if masks else None
+            losses = self.objective(batch, disps, self._transforms(batch, motions), masks, generator)
+            _describe_motion(losses, motions)
+        return losses
+
+    @torch.inference_mode()
+    def predict(self, images: Tensor, intrinsics: Tensor | None = None) -> DepthPrediction:
+        """Depth of images [B, 3, H, W] in [0, 1]; metres if `metres_per_unit` is known."""
+        disp = self.networks["depth"](self.networks["encoder"](images))[0].float()
+        _, depth = disp_to_depth(disp, self.min_depth, self.max_depth)
+        return DepthPrediction(depth * (self.metres_per_unit or 1.0), metric=self.metres_per_unit is not None)
+
+    def _features(self, batch: Batch) -> dict[FrameId, list[Tensor]]:
+        """Features of the target; of every frame in time too when the pose network shares the encoder."""
+        encoder = self.networks["encoder"]
+        if self.motion.model != "shared" or not self.motion.sources:
+            return {0: encoder(batch.target.network_image)}
+        frames: list[FrameId] = [0, *self.motion.sources]
+        images = [batch.target.network_image, *(batch.sources[f].network_image for f in frames[1:])]
+        together = [level.chunk(len(frames)) for level in encoder(torch.cat(images))]
+        return {frame: [level[position] for level in together] for position, frame in enumerate(frames)}
+
+    def _transforms(self, batch: Batch, motions: dict[FrameId, Motion]) -> Transforms:
+        stereo = self._stereo_in_units(batch) if self.use_stereo else None
+
+        def transforms(depth: Tensor) -> dict[FrameId, Tensor]:
+            scale = (1.0 / depth).mean(dim=(1, 2, 3)) if self.motion.model == "posecnn" else None
+            found = {frame: motion.source_T_target(scale) for frame, motion in motions.items()}
+            return found if stereo is None else found | {STEREO: stereo}
+
+        return transforms
+
+    def _stereo_in_units(self, batch: Batch) -> Tensor:
+        if batch.stereo_T_target is None or self.metres_per_unit is None:
+            raise ValueError("stereo training needs batch.stereo_T_target and metres_per_unit")
+        transform = batch.stereo_T_target.clone()
+        transform[:, :3, 3] /= self.metres_per_unit
+        return transform
+
+
+def _depth_networks(network: NetworkConfig) -> dict[str, nn.Module]:
+    encoder = build_encoder(network.encoder or f"resnet{network.num_layers}", weights=network.weights_init)
+    initial = None
+    if network.initial_depth:
+        depth = torch.tensor(network.initial_depth)
+        initial = float(depth_to_disp(depth, network.min_depth, network.max_depth))
+    decoder = DepthDecoder(encoder.channels, network.scales, upsample=network.upsample, initial_disp=initial)
+    return {"encoder": encoder, "depth": decoder}
+
+
+def _pose_networks(network: NetworkConfig, motion: EgoMotion, channels: tuple[int, ...]) -> dict[str, nn.Module]:
+    images = motion.images_per_prediction
+    if motion.model == "posecnn":
+        return {"pose": PoseCNN(images)}
+    if motion.model == "shared":
+        return {"pose": PoseDecoder(channels, num_input_features=images, num_poses=images - 1)}
+    # as published, a pair's decoder has two outputs of which the second is never used: their weights fit
+    encoder = build_encoder(f"resnet{network.num_layers}", in_images=images, weights=network.weights_init)
+    poses = 2 if motion.input == "pairs" else images - 1
+    return {
+        "pose_encoder": encoder,
+        "pose": PoseDecoder(encoder.channels, num_input_features=1, num_poses=max(poses, 2)),
+    }
+
+
+def _describe_motion(losses: Losses, motions: dict[FrameId, Motion]) -> None:
+    if not motions:
+        return
+    translation = torch.stack([motion.translation.detach() for motion in motions.values()])
+    rotation = torch.stack([motion.axis_angle.detach() for motion in motions.values()])
+    losses.health["translation"] = translation.norm(dim=-1).mean()
+    losses.health["rotation"] = rotation.norm(dim=-1).mean()

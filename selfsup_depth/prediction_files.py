@@ -1,0 +1,87 @@
+"""Images in, depth files out: what `predict_depth.py` reads and writes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from selfsup_depth import __version__
+from selfsup_depth.checkpoints import CheckpointMeta
+from selfsup_depth.errors import UserError
+from selfsup_depth.report.pictures import colour_depth
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class PredictConfig:
+    """Depth of an image or of a folder of images."""
+
+    image_path: Path
+    """An image, or a folder of images."""
+    load_weights_folder: Path
+    """Checkpoint folder: ours, or Monodepth2's."""
+    output_directory: Path | None = None
+    """Where NAME_depth.npy, NAME_depth.png and NAME.json go; default: beside the images."""
+    ext: str | None = None
+    """In a folder, take only files with this ending, for example jpg; default: every kind of image."""
+    no_cuda: bool = False
+    """Predict on the CPU even where there is a GPU."""
+
+
+def find_images(path: Path, ext: str | None = None) -> list[Path]:
+    """The images at `path`. Raises UserError when there are none, or when two would write the same files."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"--image_path {path}: no such file or folder")
+    suffixes = (f".{ext.lstrip('.').lower()}",) if ext else IMAGE_SUFFIXES
+    # our own coloured depth of an earlier call, when it was written beside the images, is no input
+    images = sorted(
+        entry
+        for entry in path.iterdir()
+        if entry.is_file()
+        and entry.suffix.lower() in suffixes
+        and not (entry.stem.endswith("_depth") and entry.with_suffix(".npy").exists())
+    )
+    if not images:
+        raise UserError(f"--image_path {path} holds no image ({', '.join(suffixes)})")
+    twice = [stem for stem, count in Counter(image.stem for image in images).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"--image_path {path} holds images of the same name and different endings ({twice[0]}.*), "
+            "whose results would overwrite each other: choose one kind with --ext"
+        )
+    return images
+
+
+def write_prediction(
+    folder: Path, image: Path, size: tuple[int, int], depth: Tensor, checkpoint: Path, meta: CheckpointMeta
+) -> None:
+    """NAME_depth.npy (float32 [H, W]), NAME_depth.png (coloured) and NAME.json (what the numbers mean)."""
+    values = depth.float().cpu().numpy().astype(np.float32)
+    metric = meta.metres_per_unit is not None
+    np.save(folder / f"{image.stem}_depth.npy", values)
+    Image.fromarray(colour_depth(values)).save(folder / f"{image.stem}_depth.png")
+    facts = {
+        "image": str(image),
+        "unit": "metres" if metric else "relative (up to scale)",
+        "metric": metric,
+        "scale_source": meta.scale_source,
+        "depth_file": f"{image.stem}_depth.npy",
+        "height": size[0],
+        "width": size[1],
+        "network_height": meta.height,
+        "network_width": meta.width,
+        "checkpoint": str(checkpoint),
+        "method": meta.method,
+        "step": meta.step,
+        "library_version": __version__,
+    }
+    (folder / f"{image.stem}.json").write_text(json.dumps(facts, indent=2) + "\n")

@@ -1,0 +1,122 @@
+"""The vocabulary of the house: what travels between data sets, methods, trainer and evaluation.
+
+Geometry and units travel with every sample: intrinsics are in pixels of the image they stand
+beside (corner origin, CONVENTIONS.md), lengths are metres, images are RGB.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+#: A frame of a sample: 0 is the target, -1 and 1 its neighbours in time, "s" its stereo partner.
+FrameId = int | str
+STEREO: FrameId = "s"
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to one sample; drawn from (seed, epoch, index), see `datasets.augmentation`."""
+
+    flip: bool = False
+    #: brightness, contrast, saturation, hue factors (torchvision's meaning); None: no jitter
+    jitter: tuple[float, float, float, float] | None = None
+    #: the order in which the four jitter operations are applied, a permutation of (0, 1, 2, 3)
+    jitter_order: tuple[int, int, int, int] = (0, 1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One item as a loader worker sends it: all frames at the training size, still uint8."""
+
+    frame_ids: tuple[FrameId, ...]  # the target (0) first
+    images: Tensor  # [N, 3, H, W] uint8 RGB, in the order of frame_ids
+    intrinsics: Tensor  # [N, 3, 3] float32, pixels of `images`
+    stereo_T_target: Tensor | None = None  # [4, 4] float32 metres; given when "s" is in frame_ids
+    depth: Tensor | None = None  # [1, h, w] float32 metres at its own resolution, 0 = invalid
+    index: int = 0
+    name: str = ""
+    augmentation: Augmentation = Augmentation()
+
+
+@dataclass
+class View:
+    """One camera image of every item of a batch."""
+
+    image: Tensor  # [B, 3, H, W] float32 in [0, 1], as recorded: photometric losses compare this
+    network_image: Tensor  # [B, 3, H, W] the same, colour-jittered: networks look at this
+    intrinsics: Tensor  # [B, 3, 3] pixels of `image`
+
+
+@dataclass
+class Batch:
+    """What a method learns from. All tensors on one device; lengths in metres."""
+
+    target: View
+    sources: dict[FrameId, View]  # in the order of frame_ids[1:], stereo last
+    stereo_T_target: Tensor | None = None  # [B, 4, 4] maps target points to the stereo camera
+    depth: list[Tensor] | None = None  # B maps [1, h, w], metres, 0 = invalid; sizes may differ
+    indices: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass
+class DepthPrediction:
+    """Depth of a batch of images, with the unit it is in."""
+
+    depth: Tensor  # [B, 1, H, W] float32; metres if `metric`, else up to an unknown factor
+    metric: bool
+
+    @property
+    def unit(self) -> str:
+        return "metres" if self.metric else "relative (up to scale)"
+
+    @property
+    def inverse_depth(self) -> Tensor:
+        """[B, 1, H, W] 1/depth (1/metres if metric)."""
+        return 1.0 / self.depth
+
+
+@dataclass
+class Losses:
+    """What a method says of a batch: scalars that already carry their weights, and maps to look at."""
+
+    terms: dict[str, Tensor]  # weighted scalars; their sum is what is minimised
+    maps: dict[str, Tensor] = field(default_factory=dict)  # [B, 1 or 3, H, W], detached
+    health: dict[str, Tensor] = field(default_factory=dict)  # scalars, detached (trainer.health)
+
+    @property
+    def total(self) -> Tensor:
+        return torch.stack(list(self.terms.values())).sum()
+
+
+class Method(nn.Module):
+    """The whole of what the trainer knows about a published system.
+
+    `networks` holds the parts under the names they are saved by (encoder, depth, pose_encoder,
+    pose, ...), in the order in which the optimiser receives their parameters.
+    """
+
+    networks: nn.ModuleDict
+
+    @abstractmethod
+    def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:
+        """Loss terms of a batch. `generator` supplies any randomness the loss needs."""
+
+    @abstractmethod
+    def predict(self, images: Tensor, intrinsics: Tensor | None = None) -> DepthPrediction:
+        """Depth of images [B, 3, H, W] in [0, 1], at H x W, without gradients."""
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What building an index found: counts in, counts out, and why the rest was left out."""
+
+    listed: int
+    kept: int
+    left_out: Mapping[str, int] = field(default_factory=dict)  # reason -> count
+    examples: Mapping[str, Sequence[str]] = field(default_factory=dict)  # reason -> a few names

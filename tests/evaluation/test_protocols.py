@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.evaluation.protocols import GARG_CROP, PROTOCOLS, find_protocol
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "selfsup_golden.json"
+GARG = json.loads(GOLDEN.read_text())["net_md2"]["garg crop"]
+
+
+@pytest.mark.parametrize("size", GARG)
+def test_garg_crop_at_every_kitti_size(size):
+    height, width = map(int, size.split("x"))
+    rows, columns = GARG_CROP.window(height, width)
+    assert [rows.start, rows.stop, columns.start, columns.stop] == GARG[size]
+
+
+def test_eigen_counts_pixels_inside_the_crop_and_the_cap_only():
+    depth = np.full((375, 1242), 10.0, dtype=np.float32)
+    mask = find_protocol("eigen").valid_mask(depth)
+    assert mask.sum() == (371 - 153) * (1197 - 44)
+    assert mask[153, 44] and mask[370, 1196]
+    assert not mask[152, 44] and not mask[371, 44] and not mask[153, 43] and not mask[153, 1197]
+
+    depth[200, 100:106] = [0, 1e-3, 0.002, 79.99, 80.0, np.nan]
+    assert find_protocol("eigen").valid_mask(depth)[200, 100:106].tolist() == [False, False, True, True, False, False]
+
+
+def test_eigen_benchmark_has_no_crop_and_no_cap():
+    depth = np.array([[0.0, 1e-4, 85.0, 120.0, np.inf, np.nan]])
+    assert find_protocol("eigen_benchmark").valid_mask(depth).tolist() == [[False, True, True, True, False, False]]
+
+
+@pytest.mark.parametrize(("name", "cap"), [("builtin", 80), ("stereo_folder", 80), ("indoor", 10)])
+def test_cap_of_the_other_protocols(name, cap):
+    depth = np.full((100, 100), cap - 0.01)
+    depth[50:, :] = cap
+    mask = find_protocol(name).valid_mask(depth)
+    assert mask[49, 50] and not mask[50:].any()
+    assert mask[0, 0] == (PROTOCOLS[name].crop is None)
+
+
+def test_the_table_is_consistent():
+    for name, protocol in PROTOCOLS.items():
+        assert name == protocol.name
+        assert 0 <= protocol.min_depth < protocol.max_depth
+        assert protocol.version >= 1 and protocol.description
+    with pytest.raises(TypeError):
+        PROTOCOLS["mine"] = PROTOCOLS["eigen"]  # type: ignore[index]
+
+
+def test_only_kitti_knows_the_published_factor():
+    factors = {name: protocol.published_stereo_factor for name, protocol in PROTOCOLS.items()}
+    assert {name for name, factor in factors.items() if factor == 5.4} == {"eigen", "eigen_benchmark", "benchmark"}
+    assert factors["builtin"] is factors["stereo_folder"] is factors["indoor"] is None
+
+
+def test_unknown_protocol():
+    with pytest.raises(UserError, match="no evaluation protocol 'eigne'; choose one of eigen, "):
+        find_protocol("eigne")

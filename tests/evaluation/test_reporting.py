@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from selfsup_depth.evaluation.accumulator import EvaluationResult, evaluate
+from selfsup_depth.evaluation.baselines import constant_baseline
+from selfsup_depth.evaluation.modes import ScoringMode
+from selfsup_depth.evaluation.protocols import PROTOCOLS
+from selfsup_depth.evaluation.reporting import print_result, summarise, write_per_image, write_summary
+
+BUILTIN = PROTOCOLS["builtin"]
+MONO = ScoringMode(align=True, metric=False, scale_source="the checkpoint runs/m is up to scale")
+
+
+def result(mode: ScoringMode) -> EvaluationResult:
+    stream = [
+        (torch.full((1, 2, 2), 0.1), np.full((2, 2), 20.0), "road 0 l"),
+        (torch.full((1, 2, 2), 0.1), np.zeros((2, 2)), "sky, only 1 l"),
+    ]
+    return evaluate(stream, BUILTIN, mode)
+
+
+def printed(mode: ScoringMode) -> str:
+    console = Console(file=io.StringIO(), width=140)
+    print_result(result(mode), constant_baseline([np.array([20.0, 20.0])], BUILTIN), console)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_one_csv_row_per_image(tmp_path: Path):
+    write_per_image(result(ScoringMode(align=False)), tmp_path / "new" / "per_image.csv")
+    with (tmp_path / "new" / "per_image.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["name"] for row in rows] == ["road 0 l", "sky, only 1 l"]
+    assert float(rows[0]["unaligned_abs_rel"]) == pytest.approx(0.5)
+    assert float(rows[0]["aligned_abs_rel"]) == pytest.approx(0, abs=1e-6)
+    assert (rows[0]["valid_pixels"], rows[0]["ratio"][:3]) == ("4", "2.0")
+    assert (rows[1]["valid_pixels"], rows[1]["ratio"], rows[1]["aligned_abs_rel"]) == ("0", "", "")
+
+
+def test_both_columns_are_shown_and_the_headline_is_marked():
+    metric = printed(ScoringMode(align=False))
+    assert "> un-aligned (metres)" in metric and "  aligned (per-image median)" in metric
+    assert "0.500" in metric and "no image: 20.00 m" in metric
+    assert "1 of 2 images scored; result: un-aligned" in metric
+    assert "median 2.000" in metric
+    assert "1 images without valid ground truth, in no mean: sky, only 1 l" in metric
+
+
+def test_up_to_scale_says_not_metric():
+    mono = printed(MONO)
+    assert "> aligned (per-image median)" in mono and "not metric" in mono
+    assert "the checkpoint runs/m is up to scale" in mono and "0.500" not in mono
+
+
+def test_summary_holds_what_is_needed_to_read_the_numbers(tmp_path: Path):
+    write_summary(summarise(result(MONO), None, {"checkpoint": {"folder": "runs/m"}}), tmp_path / "summary.json")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["protocol"]["name"] == "builtin" and summary["protocol"]["version"] == 1
+    assert summary["counts"] == {"images": 2, "scored": 1, "without_ground_truth": 1, "prediction_not_finite": 0}
+    assert summary["without_ground_truth"] == ["sky, only 1 l"]
+    assert summary["headline"]["column"] == "aligned"
+    assert summary["unaligned"] is None and summary["unaligned_note"].startswith("not metric: the checkpoint")
+    assert summary["checkpoint"] == {"folder": "runs/m"} and summary["library_version"]

@@ -1,0 +1,36 @@
+"""The folder of a run: nothing that an earlier run wrote is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from selfsup_depth.errors import UserError
+
+
+def prepare_run_folder(folder: Path, options: dict[str, Any], resume: bool, console: Console) -> None:
+    """Make the folder and write its options. A finished or abandoned run of this name is moved aside.
+
+    Raises UserError when the folder cannot be written.
+    """
+    try:
+        if not resume and (folder / "models").exists():
+            aside = _free_name(folder)
+            folder.rename(aside)
+            console.print(f"{folder} held an earlier run: moved to {aside} (--resume would have gone on with it)")
+        folder.mkdir(parents=True, exist_ok=True)
+        if not resume or not (folder / "config.yaml").exists():
+            plain = {name: value for name, value in options.items() if value is not None and name != "resume"}
+            (folder / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
+    except OSError as error:
+        raise UserError(f"the run folder {folder} cannot be written: {error.strerror}; choose another --log_dir") from error
+
+
+def _free_name(folder: Path) -> Path:
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.old{number}")).exists():
+        number += 1
+    return aside
