@@ -13,7 +13,8 @@ from torch import Tensor
 
 _NARROWEST_DEGREES = 3.0
 _WIDEST_DEGREES = 170.0
-_LARGEST_NORMALISED = 20.0
+_LARGEST_NORMALISED = 20.0  # in image widths: a narrower view than any lens meant for video
+_SMALLEST_IMAGE = 10  # below, a principal point of (1, 1) pixels can be meant
 
 
 def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> Tensor:
@@ -23,18 +24,26 @@ def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> Tensor:
 
 def resize_intrinsics(K: Tensor, scale_x: float, scale_y: float) -> Tensor:
     """K of the image resized by the given factors (new width / old width, new height / old height)."""
-    return K * K.new_tensor([[scale_x], [scale_y], [1.0]])
+    resized = K.clone()
+    resized[..., 0, :] *= scale_x
+    resized[..., 1, :] *= scale_y
+    return resized
 
 
 def crop_intrinsics(K: Tensor, left: float, top: float) -> Tensor:
     """K of the image whose first `left` columns and `top` rows were cut off (negative: padded)."""
-    return K - K.new_tensor([[0.0, 0.0, left], [0.0, 0.0, top], [0.0, 0.0, 0.0]])
+    cropped = K.clone()
+    cropped[..., 0, 2] -= left
+    cropped[..., 1, 2] -= top
+    return cropped
 
 
 def flip_intrinsics(K: Tensor, width: int) -> Tensor:
-    """K of the horizontally flipped image of the given width: cx becomes width - cx."""
-    mirrored = K * K.new_tensor([[1.0, -1.0, -1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
-    return mirrored + K.new_tensor([[0.0, 0.0, float(width)], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    """K of the horizontally flipped image of the given width: cx becomes width - cx, a skew changes sign."""
+    flipped = K.clone()
+    flipped[..., 0, 1] = -K[..., 0, 1]
+    flipped[..., 0, 2] = width - K[..., 0, 2]
+    return flipped
 
 
 def invert_intrinsics(K: Tensor) -> Tensor:
@@ -81,7 +90,8 @@ def _check_values(matrix: list[list[float]], width: int, height: int) -> None:
     """Refuse values that cannot be in pixels of an image of this size."""
     (fx, _, cx), (_, fy, cy), _ = matrix
     found = f"fx = {fx:g}, fy = {fy:g}, cx = {cx:g}, cy = {cy:g} for a {width} x {height} image"
-    if 0.0 <= cx <= 1.0 and 0.0 <= cy <= 1.0 and max(fx, fy) < _LARGEST_NORMALISED:
+    at_corner = 0.0 <= cx <= 1.0 and 0.0 <= cy <= 1.0 and min(width, height) > _SMALLEST_IMAGE
+    if at_corner and max(fx, fy) < _LARGEST_NORMALISED:
         raise ValueError(
             f"Intrinsics must be in pixels but look normalised by the image size ({found}): multiply "
             f"fx and cx by the width, fy and cy by the height."
@@ -95,6 +105,6 @@ def _check_values(matrix: list[list[float]], width: int, height: int) -> None:
         degrees = math.degrees(math.atan2(centre, focal) + math.atan2(size - centre, focal))
         if not _NARROWEST_DEGREES <= degrees <= _WIDEST_DEGREES:
             raise ValueError(
-                f"The {name} field of view must be within {_NARROWEST_DEGREES:g} to {_WIDEST_DEGREES:g} "
-                f"degrees, but is {degrees:.1f} ({found}): check the unit of the focal length and the image size."
+                f"The {name} field of view must be {_NARROWEST_DEGREES:g} to {_WIDEST_DEGREES:g} degrees, but "
+                f"is {degrees:.1f} ({found}): check the unit of the focal length and the image size."
             )

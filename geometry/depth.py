@@ -42,7 +42,7 @@ def stereo_disparity(depth: Tensor, fx: float | Tensor, baseline: float | Tensor
 
 
 def depth_from_disparity(disparity: Tensor, fx: float | Tensor, baseline: float | Tensor) -> Tensor:
-    """Depth in metres, fx * baseline / disparity, of a rectified pair; 0 (invalid) where disparity is not positive.
+    """Depth in metres, fx * baseline / disparity, of a rectified pair; 0 (invalid) where it is not positive.
 
     Args:
         disparity: pixels, any shape; fx: pixels; baseline: metres; both broadcast against disparity.

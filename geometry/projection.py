@@ -35,9 +35,7 @@ def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
     return _apply(K, points)[:, :2] / z.clamp(min=NEAREST_Z), z
 
 
-def reproject(
-    depth: Tensor, target_K: Tensor, source_K: Tensor, source_T_target: Tensor
-) -> tuple[Tensor, Tensor]:
+def reproject(depth: Tensor, target_K: Tensor, source_K: Tensor, source_T_target: Tensor) -> tuple[Tensor, Tensor]:
     """Where the source camera sees the target's pixels: pixels [B, 2, H, W] and z [B, 1, H, W] there.
 
     The same as project(transform_points(source_T_target, unproject(depth, target_K)), source_K), computed

@@ -61,8 +61,10 @@ def compose(c_T_b: Tensor, b_T_a: Tensor) -> Tensor:
 
 def mirror_transform(dst_T_src: Tensor) -> Tensor:
     """M T M with M = diag(-1, 1, 1, 1): the motion seen when both images are flipped horizontally."""
-    signs = dst_T_src.new_tensor([-1.0, 1.0, 1.0, 1.0])
-    return dst_T_src * signs[:, None] * signs
+    mirrored = dst_T_src.clone()
+    mirrored[..., 0, 1:] = -dst_T_src[..., 0, 1:]
+    mirrored[..., 1:, 0] = -dst_T_src[..., 1:, 0]
+    return mirrored
 
 
 def translation_transform(translation: Tensor) -> Tensor:
@@ -72,8 +74,9 @@ def translation_transform(translation: Tensor) -> Tensor:
 
 
 def _assemble(rotation: Tensor, translation: Tensor) -> Tensor:
-    bottom = rotation.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*rotation.shape[:-2], 1, 4)
-    return torch.cat([torch.cat([rotation, translation.unsqueeze(-1)], dim=-1), bottom], dim=-2)
+    top = torch.cat([rotation, translation.unsqueeze(-1)], dim=-1)
+    bottom = F.pad(torch.zeros_like(top[..., :1, :3]), (0, 1), value=1.0)
+    return torch.cat([top, bottom], dim=-2)
 
 
 def _cross_matrix(vector: Tensor) -> Tensor:
@@ -116,7 +119,7 @@ def _quaternion(rotation: Tensor) -> Tensor:
     xy, xz, yz = r01 + r10, r02 + r20, r12 + r21
     ww, xx, yy, zz = 1 + r00 + r11 + r22, 1 + r00 - r11 - r22, 1 - r00 + r11 - r22, 1 - r00 - r11 + r22
     products = torch.stack([ww, wx, wy, wz, wx, xx, xy, xz, wy, xy, yy, yz, wz, xz, yz, zz], dim=-1)
-    products = products.unflatten(-1, (4, 4))  # 4 q q^T
+    products = products.unflatten(-1, (4, 4))  # 4 q q^T: every row is a multiple of q
     largest = torch.stack([ww, xx, yy, zz], dim=-1).argmax(dim=-1)
     index = largest[..., None, None].expand(*largest.shape, 1, 4)
     return F.normalize(products.gather(-2, index).squeeze(-2), dim=-1)

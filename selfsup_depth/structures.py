@@ -102,6 +102,8 @@ class Method(nn.Module):
     """
 
     networks: nn.ModuleDict
+    #: length of one network unit; None: depth is known up to one factor only
+    metres_per_unit: float | None = None
 
     @abstractmethod
     def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,8 @@ class Trainer:
     def fit(self) -> Validation | None:
         """Train to the last epoch; returns the last validation. Ctrl-C saves and raises KeyboardInterrupt."""
         resumed = self.run.resume and self._resume()
+        if not resumed:
+            torch.manual_seed(self.run.seed)  # dropout and the like, whatever was drawn before
         self.log = RunLog(self.folder, go_on_from_step=self.position.step if resumed else None)
         loader = self._loader()
         total = self.settings.num_epochs * self.steps_per_epoch
@@ -222,7 +224,7 @@ class Trainer:
 
     def _batches(
         self, epoch: int, loader: DataLoader, progress: TrainingProgress
-    ) -> Iterator[tuple[Batch, torch.Generator]]:
+    ) -> Generator[tuple[Batch, torch.Generator], None, None]:
         self.sampler.start_at(epoch, self.position.step_in_epoch * self.settings.accumulate_steps)
         stream = iter(loader)
         while True:
@@ -261,7 +263,7 @@ class Trainer:
     def _save(self, folder: Path, validation: Validation | None, state: dict[str, Any] | None = None) -> None:
         self.guard.check()  # nothing is saved after a loss that was no number
         meta = self.hooks.describe(self.position, validation)
-        save_checkpoint(folder, self.method.networks, meta, state)
+        save_checkpoint(folder, dict(self.method.networks.items()), meta, state)
 
     def _resume(self) -> bool:
         folder = find_checkpoint(self.folder / "models" / "last")

@@ -19,14 +19,14 @@ class TrainingProgress:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}"),
+            TextColumn("loss {task.fields[loss]}"),
             TextColumn("{task.fields[speed]:.1f} images/s"),
             TextColumn("waiting for data {task.fields[waiting]:.0%}"),
             TimeRemainingColumn(),
             console=console,
         )
         self.task = self.bar.add_task(
-            "training", total=total_steps, completed=done_steps, loss=float("nan"), speed=0.0, waiting=0.0
+            "training", total=total_steps, completed=done_steps, loss="-", speed=0.0, waiting=0.0
         )
         self._restart_clock()
 
@@ -61,7 +61,7 @@ class TrainingProgress:
             "waiting_for_data": min(self._waiting / elapsed, 1.0),
         }
         self.bar.update(
-            self.task, loss=loss, speed=shown["images_per_s"], waiting=shown["waiting_for_data"]
+            self.task, loss=f"{loss:.4f}", speed=shown["images_per_s"], waiting=shown["waiting_for_data"]
         )
         self._restart_clock()
         return shown

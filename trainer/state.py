@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ def capture(
 
 
 def restore(
-    state: dict[str, Any], optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+    state: Mapping[str, Any], optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
 ) -> Position:
     """Undo `capture` into a fresh optimizer and scaler."""
     optimizer.load_state_dict(state["optimizer"])

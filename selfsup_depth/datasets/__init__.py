@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from selfsup_depth.datasets.augmentation import RawBatch, augment, collate, draw_augmentation
 from selfsup_depth.datasets.base import ViewDataset
 from selfsup_depth.datasets.kitti import KittiRaw
 from selfsup_depth.datasets.kitti_depth import KittiDepth
@@ -22,6 +23,7 @@ DATASETS: dict[str, Callable[[DatasetRequest], ViewSource]] = {
     "stereo_folder": StereoFolder,
     "simsin": SimSIN,
     "motorcycle": Motorcycle,
+    "builtin": KittiDepth,  # the rendered drive, written in that layout
 }
 
 
@@ -36,4 +38,15 @@ def build_dataset(name: str, request: DatasetRequest) -> ViewDataset:
     return ViewDataset(name, source(request), request)
 
 
-__all__ = ["DATASETS", "DatasetRequest", "ReaderOptions", "ViewDataset", "ViewSource", "build_dataset"]
+__all__ = [
+    "DATASETS",
+    "DatasetRequest",
+    "RawBatch",
+    "ReaderOptions",
+    "ViewDataset",
+    "ViewSource",
+    "augment",
+    "build_dataset",
+    "collate",
+    "draw_augmentation",
+]

@@ -117,8 +117,7 @@ def augment(raw: RawBatch) -> Batch:
             stereo_T_target = _where_flipped(raw.flip, mirrored, stereo_T_target, batch_dim=0)
         if depth is not None:
             depth = [
-                each.flip(-1) if drawn.flip else each
-                for each, drawn in zip(depth, raw.augmentations, strict=True)
+                each.flip(-1) if drawn.flip else each for each, drawn in zip(depth, raw.augmentations, strict=True)
             ]
     clean = list(images.to(torch.float32).div_(255.0))
     seen = _jittered(clean, raw.frame_ids, raw.augmentations)

@@ -57,6 +57,7 @@ class ViewDataset(Dataset[Sample]):
         epoch, index = key if isinstance(key, tuple) else (0, key)
         item = self.items[index]
         request = self.request
+        drawn = draw_augmentation(request.seed, epoch, index) if request.is_train else Augmentation()
         frames = [self._read_frame(self._view(item, frame)) for frame in request.frame_ids]
         wants_stereo = STEREO in request.frame_ids
         return Sample(
@@ -67,15 +68,20 @@ class ViewDataset(Dataset[Sample]):
             depth=self._depth_tensor(item) if request.with_depth else None,
             index=index,
             name=item_name(item),
-            augmentation=draw_augmentation(request.seed, epoch, index) if request.is_train else Augmentation(),
+            augmentation=drawn,
         )
 
     def name(self, index: int) -> str:
         """The item as its split line: folder, frame, side."""
         return item_name(self.items[index])
 
+    @cached_property
+    def has_depth(self) -> bool:
+        """Whether any item has ground-truth depth."""
+        return self.source.has_depth_maps and any(self.source.has_depth(item) for item in self.items)
+
     def depth(self, index: int) -> np.ndarray | None:
-        """Ground truth, float32 [h, w] metres at its own resolution, 0 = invalid; None where there is none."""
+        """Ground truth, float32 [h, w] metres at its own resolution, 0 = invalid; None: no map."""
         item = self.items[index]
         return self.source.depth(item) if self.source.has_depth(item) else None
 
@@ -117,9 +123,7 @@ class ViewDataset(Dataset[Sample]):
         try:
             check_intrinsics(intrinsics, width, height)
         except ValueError as error:
-            raise UserError(
-                f"The intrinsics of {self.source.image_path(view)} ({width}x{height}) are implausible: {error}"
-            ) from error
+            raise UserError(f"The intrinsics of {self.source.image_path(view)} are implausible: {error}") from error
         self._checked.add(key)
 
     def _stereo_T_target(self, item: SplitLine) -> Tensor | None:

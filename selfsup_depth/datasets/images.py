@@ -47,7 +47,7 @@ def _read_with_pillow(path: str, reason: Exception) -> Tensor:
                 raise UserError(_sixteen_bit_message(path))
             array = np.array(picture.convert("RGB"))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist any more: it was there when the data was indexed.") from reason
+        raise UserError(f"{path} is missing: restore the file, or start anew without it.") from reason
     except UserError:
         raise
     except (OSError, ValueError, SyntaxError) as error:  # Pillow's ways of saying "broken"
@@ -86,8 +86,8 @@ def read_depth_png(path: str | Path, scale: float = 256.0) -> np.ndarray:
         with Image.open(path) as picture:
             if not picture.mode.startswith("I"):
                 raise UserError(
-                    f"{path} is an 8-bit '{picture.mode}' image where a 16-bit depth map (metres * {scale:g}) "
-                    "was expected: a colour picture of depth holds no depth."
+                    f"{path} is an 8-bit '{picture.mode}' image where a 16-bit depth map (metres * "
+                    f"{scale:g}) was expected: a colour picture of depth holds no depth."
                 )
             values = np.array(picture)
     except UserError:

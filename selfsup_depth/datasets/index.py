@@ -69,9 +69,7 @@ def refuse_empty(dataset: str, where: str, report: IndexReport) -> None:
     if report.kept:
         return
     if not report.listed:
-        raise UserError(
-            f"{dataset}: the list of items for {where} is empty: give another --data_path or --split."
-        )
+        raise UserError(f"{dataset}: the list of items for {where} is empty: give another --data_path or --split.")
     reasons = "; ".join(
         f"{count} x {reason}, for example {report.examples[reason][0]}" for reason, count in report.left_out.items()
     )

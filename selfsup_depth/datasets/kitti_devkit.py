@@ -61,9 +61,7 @@ def _entry(values: dict[str, np.ndarray], key: str, shape: tuple[int, ...], path
     if key not in values:
         raise UserError(f"{path} has no line '{key}:' with {count} numbers: restore KITTI's original file.")
     if values[key].size != count:
-        raise UserError(
-            f"{path}, line '{key}:': expected {count} numbers, found {values[key].size}: restore the file."
-        )
+        raise UserError(f"{path}, line '{key}:': expected {count} numbers, found {values[key].size}: restore the file.")
     return values[key].reshape(shape)
 
 

@@ -23,8 +23,7 @@ def read_velodyne(path: Path | str) -> np.ndarray:
         raise UserError(f"{path} is missing: unpack the velodyne_points of this drive.") from error
     if values.size % 4:
         raise UserError(
-            f"{path} holds {values.size} numbers, not four for each point: the file is truncated; "
-            "unpack it again."
+            f"{path} holds {values.size} numbers, not four for each point: the file is truncated; unpack it again."
         )
     return values.reshape(-1, 4)
 

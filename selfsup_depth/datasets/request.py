@@ -72,6 +72,11 @@ class DatasetRequest:
             raise UserError(f"--split {split} cannot be read for {dataset}: {error}") from error
         return [_parse(line, dataset) for line in lines]
 
+    @property
+    def has_list(self) -> bool:
+        """Whether the user names the items: by lines, by a split, or by lists in the data folder."""
+        return self.lines is not None or self.split is not None or self._own_lists() is not None
+
     def _own_lists(self) -> str | None:
         """The data folder, when lists of this part lie in it."""
         if self.data_path is None:

@@ -96,7 +96,6 @@ def data_folder(request: DatasetRequest, dataset: str) -> str:
     folder = os.path.expanduser(os.fspath(request.data_path))
     if not os.path.isdir(folder):
         raise UserError(
-            f"--data_path {request.data_path} is not a folder: {dataset} was to be read from there; "
-            "correct the path."
+            f"--data_path {request.data_path} is not a folder: {dataset} was to be read from there; correct the path."
         )
     return folder.replace(os.sep, "/").rstrip("/")

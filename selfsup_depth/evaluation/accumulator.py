@@ -31,9 +31,9 @@ class EvaluationResult:
     @property
     def headline(self) -> DepthScores:
         """The result to quote: aligned or un-aligned, as the mode says."""
-        if self.mode.align or self.unaligned is None:
-            return self.aligned
-        return self.unaligned
+        scores = self.aligned if self.mode.align else self.unaligned
+        assert scores is not None  # a mode is aligned or metric
+        return scores
 
     @property
     def scored_count(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from selfsup_depth.errors import UserError
 
@@ -26,9 +27,9 @@ class EvaluateConfig:
     ext_disp_to_eval: Path | None = None
     """Score this .npy of inverse depths [N, h, w] instead of running a network. Files of the published code
     are in network units: with --eval_stereo on KITTI the published factor 5.4 is applied."""
-    eval_split: str = "eigen"
-    """Test list: eigen, eigen_benchmark, benchmark (writes a submission), a folder with *_files.txt, or the
-    part of data sets without named lists (val, test)."""
+    eval_split: str | None = None
+    """Test list: eigen, eigen_benchmark, benchmark (writes a submission), a folder with test_files.txt, or val or
+    test, the data set's own part. Default: eigen for kitti, eigen_benchmark for kitti_depth, val otherwise."""
     save_pred_disps: bool = False
     """Keep the predicted inverse depths as .npy, to be scored again by --ext_disp_to_eval."""
     no_eval: bool = False
@@ -38,11 +39,13 @@ class EvaluateConfig:
     post_process: bool = False
     """Also predict the mirrored image and blend the two."""
     eval_out_dir: Path | None = None
-    """Where results go. Default: a folder evaluation_* inside the checkpoint, or beside the predictions file."""
+    """Folder for results. Default: <name>_evaluation_<list>_<mode> beside the checkpoint or the predictions."""
     data_path: Path | None = None
     """Folder of the data set. Without it, the built-in synthetic drive is used."""
     dataset: str = "kitti"
     """Layout of the data: the same names as in training."""
+    depth_path: Path | None = None
+    """KITTI's improved depth maps (data_depth_annotated), where they are not under --data_path."""
     png: bool = False
     """Prefer png where both png and jpg exist (either is found without this)."""
     batch_size: int = 16
@@ -52,8 +55,8 @@ class EvaluateConfig:
     no_cuda: bool = False
     """Predict on the CPU even where there is a GPU."""
     gt_path: Path | None = None
-    """Exported ground truth (gt_depths.npz). Default: splits/<eval_split>/gt_depths.npz under --data_path when it
-    exists, else the data set itself."""
+    """Exported ground truth (gt_depths.npz, or the folder it is in). Default: splits/<eval_split>/gt_depths.npz
+    under --data_path when it exists, else the data set itself."""
     protocol: str | None = None
     """Evaluation protocol by name, when the one that belongs to the data is not wanted."""
 
@@ -71,9 +74,11 @@ class EvaluateConfig:
 class ExportConfig:
     """Write the ground-truth depths of a KITTI test list into one file."""
 
-    data_path: Path | None = None
-    """KITTI raw data; for eigen_benchmark with the improved depth maps among it (data_depth_annotated)."""
-    split: str | None = None
-    """Test list: eigen or eigen_benchmark."""
+    data_path: Path
+    """KITTI raw data: for eigen its velodyne_points and calibration; images are not needed."""
+    split: Literal["eigen", "eigen_benchmark"]
+    """Test list."""
+    depth_path: Path | None = None
+    """For eigen_benchmark: the improved depth maps (data_depth_annotated), where they are not under --data_path."""
     output: Path | None = None
     """Folder for gt_depths.npz and manifest.json. Default: splits/<split> under --data_path."""

@@ -18,6 +18,10 @@ class ScoringMode:
     metric: bool = True  #: whether depth times scale_factor is in metres: only then un-aligned scores mean anything
     scale_source: str = "the predictions are in metres"  #: where the factor or the unit comes from
 
+    def __post_init__(self) -> None:
+        if not self.align and not self.metric:
+            raise ValueError("Predictions that are neither aligned nor metric have no score.")
+
     @property
     def headline(self) -> str:
         return "aligned" if self.align else "un-aligned"
@@ -38,7 +42,7 @@ def scoring_mode(config: EvaluateConfig, protocol: Protocol, unit: PredictionUni
         UserError: when neither or both of --eval_stereo and --eval_mono are given, or when un-aligned
             scores are asked of predictions whose unit is unknown.
     """
-    _exactly_one_mode(config)
+    require_one_mode(config)
     align = config.eval_mono and not config.disable_median_scaling
     if config.pred_depth_scale_factor != 1.0:
         return ScoringMode(align, config.pred_depth_scale_factor, True, "--pred_depth_scale_factor")
@@ -56,7 +60,8 @@ def scoring_mode(config: EvaluateConfig, protocol: Protocol, unit: PredictionUni
     return ScoringMode(align, 1.0, False, f"{unit.source} is up to scale")
 
 
-def _exactly_one_mode(config: EvaluateConfig) -> None:
+def require_one_mode(config: EvaluateConfig) -> None:
+    """Raises UserError when neither or both of --eval_mono and --eval_stereo are given."""
     if config.eval_mono == config.eval_stereo:
         found = "both were given" if config.eval_mono else "neither was given"
         raise UserError(

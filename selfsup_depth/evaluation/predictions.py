@@ -30,6 +30,8 @@ class DepthModel(Protocol):
     def width(self) -> int: ...
     @property
     def metric(self) -> bool: ...
+    @property
+    def meta(self) -> Any: ...
     def predict(self, images: Tensor) -> DepthPrediction: ...
 
 
@@ -72,7 +74,7 @@ def save_while_predicting(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
-    store: NDArray[np.float32] | None = None
+    store: np.memmap | None = None
     try:
         for index, prediction in enumerate(predictions):
             if store is None:
@@ -97,19 +99,21 @@ class PredictionFile(Sequence[Tensor]):
     """Inverse depths [N, h, w] from an .npy, and what is known of their unit.
 
     Raises:
-        UserError: if the file is missing, no plain array, of another shape, or of a list of another length.
+        UserError: if the file is missing, no plain array, or of another shape.
     """
 
-    def __init__(self, path: Path, expected_count: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self._array = _open_array(path)
-        if len(self._array) != expected_count:
-            raise UserError(
-                f"--ext_disp_to_eval {path} holds {len(self._array)} predictions, but the list has {expected_count} "
-                "images: give predictions of the same list in the same order (see --eval_split, "
-                "--eval_eigen_to_benchmark)."
-            )
         self.facts = _read_sidecar(path)
+
+    def require_count(self, expected: int) -> None:
+        """Raises UserError unless there is one prediction for each of `expected` images."""
+        if len(self) != expected:
+            raise UserError(
+                f"--ext_disp_to_eval {self.path} holds {len(self)} predictions, but the list has {expected} images: "
+                "give predictions of the same list in the same order (see --eval_split, --eval_eigen_to_benchmark)."
+            )
 
     @property
     def unit(self) -> PredictionUnit:

@@ -91,6 +91,16 @@ _TABLE = (
         0.0, 80.0, None, False, "none", KITTI_STEREO_FACTOR,
     ),
     Protocol(
+        "kitti_lidar",
+        "KITTI, other lists than eigen: raw LiDAR as camera depth, Garg crop, 80 m cap (not comparable with eigen)",
+        1e-3, 80.0, GARG_CROP, True, "dataset", KITTI_STEREO_FACTOR,
+    ),
+    Protocol(
+        "kitti_improved",
+        "KITTI, other lists than eigen_benchmark: improved ground truth, no crop, truth not capped",
+        1e-3, 80.0, None, False, "dataset", KITTI_STEREO_FACTOR,
+    ),
+    Protocol(
         "builtin",
         "built-in synthetic drive, exact camera depth of every pixel up to 80 m, no crop",
         1e-3, 80.0, None, True, "dataset",
@@ -108,6 +118,32 @@ _TABLE = (
 )  # fmt: skip
 
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType({protocol.name: protocol for protocol in _TABLE})
+
+#: The protocol of a data set whose list is not a benchmark of its own.
+_OF_DATASET = MappingProxyType(
+    {
+        "kitti": "kitti_lidar",
+        "kitti_depth": "kitti_improved",
+        "builtin": "builtin",
+        "stereo_folder": "stereo_folder",
+        "simsin": "indoor",
+        "motorcycle": "indoor",
+    }
+)
+
+
+def protocol_of_dataset(dataset: str) -> Protocol:
+    """The protocol by which a data set's own depth is scored.
+
+    Raises:
+        UserError: for a data set without depth.
+    """
+    if dataset not in _OF_DATASET:
+        raise UserError(
+            f"--dataset {dataset} has no ground-truth depth to score against; "
+            f"those that have it: {', '.join(_OF_DATASET)}."
+        )
+    return PROTOCOLS[_OF_DATASET[dataset]]
 
 
 def find_protocol(name: str) -> Protocol:

@@ -65,40 +65,42 @@ def write_summary(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def score_table(result: EvaluationResult, baseline: ConstantBaseline | None = None) -> Table:
-    """Aligned and un-aligned side by side (as rows), the headline marked, the best constants below."""
-    table = Table(title=f"{result.protocol.name}: {result.protocol.description}", title_justify="left")
-    table.add_column("")
+    """Aligned and un-aligned scores, the headline marked, and what constants reach; fits 80 columns."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
     for name in SCORE_NAMES:
         table.add_column(name, justify="right")
     for label, scores, mark in (
-        ("aligned (per-image median)", result.aligned, result.mode.align),
+        ("aligned (median)", result.aligned, result.mode.align),
         ("un-aligned (metres)", result.unaligned, not result.mode.align),
     ):
         table.add_row(f"{'> ' if mark else '  '}{label}", *_shown(scores), style="bold" if mark else None)
     if baseline:
-        table.add_row("  no image: each median", *_shown(baseline.aligned), style="dim")
-        table.add_row(f"  no image: {baseline.depth:.2f} m", *_shown(baseline.unaligned), style="dim")
+        table.add_row("  each image's median", *_shown(baseline.aligned), style="dim")
+        table.add_row(f"  constant {baseline.depth:.2f} m", *_shown(baseline.unaligned), style="dim")
     return table
 
 
 def print_result(result: EvaluationResult, baseline: ConstantBaseline | None, console: Console) -> None:
     """The table, the scaling ratios, and every count that is not in the mean."""
-    console.print(score_table(result, baseline))
-    console.print(
+    protocol = result.protocol
+    lines = [
         f"{result.scored_count} of {len(result.rows)} images scored; result: {result.mode.headline} "
-        f"({result.mode.scale_source})"
-    )
-    console.print(
+        f"({result.mode.scale_source})",
         f"scaling ratios (truth / prediction): median {result.ratios.median:.3f}, "
-        f"std of ratio / median {result.ratios.relative_std:.3f}"
-    )
+        f"std of ratio / median {result.ratios.relative_std:.3f}",
+    ]
     for names, reason in (
         (result.without_ground_truth, "without valid ground truth, in no mean"),
         (result.not_finite, "with a prediction that is not finite"),
     ):
         if names:
             shown = ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
-            console.print(f"{len(names)} images {reason}: {shown}", style="yellow", highlight=False)
+            lines.append(f"{len(names)} images {reason}: {shown}")
+    console.print(f"\n{protocol.name}: {protocol.description}", highlight=False, soft_wrap=True)
+    console.print(score_table(result, baseline))
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _cells(scores: DepthScores | None) -> tuple[Any, ...]:

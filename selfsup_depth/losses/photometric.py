@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from selfsup_depth.losses.ssim import TargetStatistics, ssim_loss_map
+from selfsup_depth.losses.ssim import TargetStatistics, ssim_loss_map, target_statistics
 
 
 def photometric_error(
@@ -23,8 +24,21 @@ def photometric_error(
         target: [B, C, H, W] in [0, 1].
         statistics: `target_statistics(target)`, to compute them once for several predictions.
     """
-    absolute = (target - prediction).abs().mean(1, keepdim=True)
     if ssim_weight == 0:
-        return absolute
+        return _absolute_error(prediction, target)
+    if statistics is None:
+        statistics = target_statistics(target)
+    if prediction.device.type != "cpu" or torch.compiler.is_compiling():
+        return _mixed_error(prediction, target, ssim_weight, statistics)
+    # One image at a time stays in a processor's cache: nearly twice as fast at 640x192, and the same numbers.
+    images = zip(prediction.split(1), target.split(1), strict=True)
+    return torch.cat([_mixed_error(p, t, ssim_weight, statistics.image(i)) for i, (p, t) in enumerate(images)])
+
+
+def _mixed_error(prediction: Tensor, target: Tensor, ssim_weight: float, statistics: TargetStatistics) -> Tensor:
     ssim = ssim_loss_map(prediction, target, statistics).mean(1, keepdim=True)
-    return ssim_weight * ssim + (1.0 - ssim_weight) * absolute
+    return ssim_weight * ssim + (1.0 - ssim_weight) * _absolute_error(prediction, target)
+
+
+def _absolute_error(prediction: Tensor, target: Tensor) -> Tensor:
+    return (target - prediction).abs().mean(1, keepdim=True)

@@ -84,5 +84,5 @@ def _reduce(errors: Tensor, average: bool, valid: Tensor | None) -> tuple[Tensor
 
 
 def _minimum(errors: Tensor) -> Tensor:
-    """Minimum over the sources; the gradient goes to the first winner only."""
-    return errors.min(1, keepdim=True).values if errors.shape[1] > 1 else errors
+    """Minimum over the sources; sources that tie exactly share the gradient."""
+    return errors.amin(1, keepdim=True)

@@ -9,7 +9,8 @@ from torch import Tensor
 def edge_aware_smoothness(disp: Tensor, image: Tensor) -> Tensor:
     """Mean-normalised, edge-aware first differences of disparity; a scalar.
 
-    Monodepth2 (Godard et al. 2019), equation 3: |dx d*| exp(-|dx I|) + |dy d*| exp(-|dy I|), d* = d / mean(d).
+    Monodepth2 (Godard et al. 2019), equation 3: the mean of |dx d*| exp(-|dx I|) and that of
+    |dy d*| exp(-|dy I|), added, with d* = d / mean(d) per image.
 
     Args:
         disp: [B, 1, h, w] disparity or inverse depth, positive.

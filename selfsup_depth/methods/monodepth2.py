@@ -44,14 +44,13 @@ class Monodepth2(Method):
         self.objective = PhotometricObjective(
             request.loss, min_depth=network.min_depth, max_depth=network.max_depth
         )
-        self.networks = nn.ModuleDict(_depth_networks(network))
+        encoder = build_encoder(network.encoder or f"resnet{network.num_layers}", weights=network.weights_init)
+        self.networks = nn.ModuleDict({"encoder": encoder, "depth": _depth_decoder(network, encoder.channels)})
         if self.motion.sources:
-            self.networks.update(_pose_networks(network, self.motion, self.networks["encoder"].channels))
+            self.networks.update(_pose_networks(network, self.motion, encoder.channels))
         if request.loss.predictive_mask:
             sources = len(self.motion.sources) + request.use_stereo
-            self.networks["predictive_mask"] = DepthDecoder(
-                self.networks["encoder"].channels, network.scales, out_channels=sources
-            )
+            self.networks["predictive_mask"] = DepthDecoder(encoder.channels, network.scales, out_channels=sources)
 
     def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:
         """Loss terms of a batch (A.8). Networks run in the caller's precision, geometry in float32."""
@@ -101,14 +100,12 @@ class Monodepth2(Method):
         return transform
 
 
-def _depth_networks(network: NetworkConfig) -> dict[str, nn.Module]:
-    encoder = build_encoder(network.encoder or f"resnet{network.num_layers}", weights=network.weights_init)
+def _depth_decoder(network: NetworkConfig, channels: tuple[int, ...]) -> DepthDecoder:
     initial = None
     if network.initial_depth:
         depth = torch.tensor(network.initial_depth)
         initial = float(depth_to_disp(depth, network.min_depth, network.max_depth))
-    decoder = DepthDecoder(encoder.channels, network.scales, upsample=network.upsample, initial_disp=initial)
-    return {"encoder": encoder, "depth": decoder}
+    return DepthDecoder(channels, network.scales, upsample=network.upsample, initial_disp=initial)
 
 
 def _pose_networks(network: NetworkConfig, motion: EgoMotion, channels: tuple[int, ...]) -> dict[str, nn.Module]:

@@ -45,8 +45,16 @@ class Comparison:
 class PhotometricObjective:
     """Disparities and camera motion -> loss terms. Knows no network."""
 
-    def __init__(self, settings: LossConfig, *, min_depth: float, max_depth: float) -> None:
+    def __init__(
+        self,
+        settings: LossConfig,
+        *,
+        min_depth: float,
+        max_depth: float,
+        pyramid: Callable[[View, int], View] | None = None,
+    ) -> None:
         self.settings = settings
+        self.pyramid = pyramid or at_scale
         self.min_depth, self.max_depth = min_depth, max_depth
         self.ssim_weight = 0.0 if settings.no_ssim else 0.85
 
@@ -69,17 +77,17 @@ class PhotometricObjective:
         full = None if self.settings.v1_multiscale else self._comparison(batch)
         noise = None
         for scale, disp in disps.items():
-            at_scale = full or self._comparison(at_resolution(batch, scale))
-            size = at_scale.target.image.shape[-2:]
+            at = full or self._comparison(self._at_scale(batch, scale))
+            size = at.target.image.shape[-2:]
             if noise is None or full is None:
-                noise = self._noise(at_scale, generator, tie_break)
+                noise = self._noise(at, generator, tie_break)
             mask = _resized(masks[scale], size) if masks else None
-            term = self._reprojection(losses, at_scale, _resized(disp, size), transforms, mask, noise, scale)
+            term = self._reprojection(losses, at, _resized(disp, size), transforms, mask, noise, scale)
             losses.terms[f"reprojection/{scale}"] = term / len(disps)
-            if masks:
+            if mask is not None:
                 losses.terms[f"predictive_mask/{scale}"] = predictive_mask_loss(mask) / len(disps)
             if self.settings.disparity_smoothness:
-                smoothness = edge_aware_smoothness(disp, _pooled(batch.target.image, scale))
+                smoothness = edge_aware_smoothness(disp, self.pyramid(batch.target, scale).image)
                 weight = self.settings.disparity_smoothness / 2**scale / len(disps)
                 losses.terms[f"smoothness/{scale}"] = weight * smoothness
         return losses
@@ -94,6 +102,10 @@ class PhotometricObjective:
                     [self._error(source.image, target, statistics) for source in batch.sources.values()], dim=1
                 )
         return Comparison(batch.target, prepare_sources(batch.sources), statistics, identity)
+
+    def _at_scale(self, batch: Batch, scale: int) -> Batch:
+        sources = {frame: self.pyramid(source, scale) for frame, source in batch.sources.items()}
+        return Batch(self.pyramid(batch.target, scale), sources, batch.stereo_T_target)
 
     def _error(self, image: Tensor, target: Tensor, statistics: TargetStatistics | None) -> Tensor:
         return photometric_error(image, target, ssim_weight=self.ssim_weight, statistics=statistics)
@@ -160,23 +172,12 @@ class PhotometricObjective:
             losses.maps["auto_mask"] = warped_wins.float()
 
 
-def at_resolution(batch: Batch, scale: int) -> Batch:
-    """The batch with its images and intrinsics at 1/2^scale (v1 multi-scale); depth is not carried."""
-
-    def view(full: View) -> View:
-        return View(
-            image=_pooled(full.image, scale),
-            network_image=full.network_image,
-            intrinsics=resize_intrinsics(full.intrinsics, 0.5**scale, 0.5**scale),
-        )
-
-    sources = {frame: view(source) for frame, source in batch.sources.items()}
-    return Batch(view(batch.target), sources, batch.stereo_T_target)
-
-
-def _pooled(image: Tensor, scale: int) -> Tensor:
-    """Area-averaged image at 1/2^scale: exact anti-aliasing for a power of two."""
-    return F.avg_pool2d(image, 2**scale) if scale else image
+def at_scale(view: View, scale: int) -> View:
+    """The view at 1/2^scale: area-averaged, which is exact anti-aliasing for a power of two."""
+    if scale == 0:
+        return view
+    image = F.avg_pool2d(view.image, 2**scale)
+    return View(image, view.network_image, resize_intrinsics(view.intrinsics, 0.5**scale, 0.5**scale))
 
 
 def _resized(disp: Tensor, size: torch.Size) -> Tensor:

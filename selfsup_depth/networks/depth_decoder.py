@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.networks.layers import ConvBlock, ReflectedConv
+from selfsup_depth.networks.layers import ConvBlock, ReflectedConv, outside_autocast
+from selfsup_depth.networks.pyramid import check_pyramid, check_sizes, skip_places
 
 #: channels at stride 2^i (Monodepth2, supplementary material, table of the depth network)
 WIDTHS = (16, 32, 64, 128, 256)
@@ -54,11 +56,11 @@ class DepthDecoder(nn.Module):
         initial_disp: float | None = None,
     ) -> None:
         super().__init__()
-        _check(channels, scales, upsample, reductions, initial_disp)
+        check_pyramid(channels, reductions)
+        self._skips = skip_places(reductions)
+        _check_options(scales, len(self._skips), upsample, initial_disp)
         self.scales = tuple(scales)
         self.upsample = upsample
-        #: stage -> place of its skip feature among the encoder's, None where the encoder has no such size
-        self._skips = {stage: _place(reductions, 2**stage) for stage in range(_depth(reductions))}
         self.decoder = nn.ModuleList(self._stages(channels))
         heads = [ReflectedConv(WIDTHS[scale], out_channels) for scale in self.scales]
         if initial_disp is not None:
@@ -86,7 +88,7 @@ class DepthDecoder(nn.Module):
             UserError: when the features belong to an image whose sides are no multiples of the deepest
                 stride, or less than twice that.
         """
-        _check_sizes(features, self._skips)
+        check_sizes(features, self._skips)
         disparities = {}
         x = features[-1]
         for step, (stage, skip) in enumerate(reversed(self._skips.items())):
@@ -98,18 +100,18 @@ class DepthDecoder(nn.Module):
             x = self.decoder[2 * step + 1](x)
             if stage in self.scales:
                 head = self.decoder[2 * len(self._skips) + self.scales.index(stage)]
-                disparities[stage] = _disparity(head, x)
+                disparities[stage] = _disparity(cast(ReflectedConv, head), x)
         return {scale: disparities[scale] for scale in self.scales}
 
     def _double(self, x: Tensor) -> Tensor:
         align_corners = False if self.upsample == "bilinear" else None
-        with torch.autocast(x.device.type, enabled=False):
+        with outside_autocast(x):
             return F.interpolate(x, scale_factor=2.0, mode=self.upsample, align_corners=align_corners)
 
 
-def _disparity(head: nn.Module, x: Tensor) -> Tensor:
+def _disparity(head: ReflectedConv, x: Tensor) -> Tensor:
     # eight bits of mantissa would cut depth into visible steps, so the last layer is never half precise
-    with torch.autocast(x.device.type, enabled=False):
+    with outside_autocast(x):
         return torch.sigmoid(head(x.to(head.conv.weight.dtype)))
 
 
@@ -120,49 +122,11 @@ def _start_at(convolution: nn.Conv2d, disp: float) -> None:
         convolution.bias.fill_(math.log(disp / (1.0 - disp)))
 
 
-def _depth(reductions: Sequence[int]) -> int:
-    return int(math.log2(reductions[-1]))
-
-
-def _place(reductions: Sequence[int], stride: int) -> int | None:
-    # the published decoder joins nothing at full size (stride 1)
-    return list(reductions).index(stride) if stride > 1 and stride in reductions else None
-
-
-def _check(
-    channels: Sequence[int],
-    scales: Sequence[int],
-    upsample: str,
-    reductions: Sequence[int],
-    initial_disp: float | None,
-) -> None:
-    pyramid = [2**i for i in range(len(WIDTHS) + 1)]
-    if len(channels) != len(reductions) or list(reductions) != sorted(set(reductions) & set(pyramid)):
-        raise UserError(
-            f"a depth decoder needs features at ascending strides of {pyramid}, one channel count for each; "
-            f"found strides {list(reductions)} and channels {list(channels)}; choose another encoder."
-        )
-    usable = range(min(4, _depth(reductions)))
+def _check_options(scales: Sequence[int], stages: int, upsample: str, initial_disp: float | None) -> None:
+    usable = range(min(4, stages))
     if not scales or len(set(scales)) < len(scales) or not set(scales) <= set(usable):
         raise UserError(f"--scales {list(scales)}: expected some of {list(usable)}, each at most once.")
     if upsample not in UPSAMPLES:
         raise UserError(f"upsample {upsample!r}: expected one of {', '.join(UPSAMPLES)}.")
     if initial_disp is not None and not 0.0 < initial_disp < 1.0:
         raise UserError(f"initial_disp {initial_disp}: expected a sigmoid disparity between 0 and 1.")
-
-
-def _check_sizes(features: Sequence[Tensor], skips: dict[int, int | None]) -> None:
-    height, width = features[-1].shape[-2:]
-    doubled = len(skips)
-    for stage, skip in skips.items():
-        factor = 2 ** (doubled - stage)
-        if skip is not None and features[skip].shape[-2:] != (factor * height, factor * width):
-            raise UserError(
-                f"the image's sides must be multiples of {2**doubled}: feature {skip} is "
-                f"{tuple(features[skip].shape[-2:])} where {(factor * height, factor * width)} was expected; "
-                "choose another --height and --width."
-            )
-    if min(height, width) < 2:
-        raise UserError(
-            f"the image is too small: both --height and --width must be at least {2 * 2**doubled}."
-        )

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+def outside_autocast(x: Tensor) -> AbstractContextManager[None]:
+    """A region in which operations keep the type of x; no region at all (for exporters) without autocast."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 class ReflectedConv(nn.Module):
@@ -16,7 +24,7 @@ class ReflectedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # on a CPU, autocast would turn a bf16 tensor into float32 only to copy its borders
-        with torch.autocast(x.device.type, enabled=False):
+        with outside_autocast(x):
             x = F.pad(x, (1, 1, 1, 1), mode="reflect")
         return self.conv(x)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from selfsup_depth.networks.layers import outside_autocast
 
 #: published start near the identity: motions are this times what the last layer says
 POSE_SCALE = 0.01
@@ -40,7 +43,7 @@ class PoseDecoder(nn.Module):
 
         `features` holds `num_input_features` lists as an encoder returns them.
         """
-        squeeze, first, second, last = self.net
+        squeeze, first, second, last = cast(list[nn.Conv2d], list(self.net))
         x = torch.cat([F.relu(squeeze(pyramid[-1])) for pyramid in features], dim=1)
         x = F.relu(second(F.relu(first(x))))
         return _motions(last, x, self.num_poses)
@@ -75,9 +78,9 @@ class PoseCNN(nn.Module):
         return _motions(self.pose_conv, x, self.num_poses)
 
 
-def _motions(last: nn.Module, x: Tensor, num_poses: int) -> tuple[Tensor, Tensor]:
+def _motions(last: nn.Conv2d, x: Tensor, num_poses: int) -> tuple[Tensor, Tensor]:
     # a motion decides where every pixel lands, so the last layer is never half precise under autocast
-    with torch.autocast(x.device.type, enabled=False):
+    with outside_autocast(x):
         motions = POSE_SCALE * last(x.to(last.weight.dtype)).mean(dim=(2, 3))
     motions = motions.view(-1, num_poses, 6)
     return motions[..., :3], motions[..., 3:]

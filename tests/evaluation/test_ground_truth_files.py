@@ -18,7 +18,7 @@ def ragged() -> list[np.ndarray]:
 
 
 def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
-    return len(one) == len(other) and all(np.array_equal(a, b) and b.dtype == a.dtype for a, b in zip(one, other, strict=True))
+    return [a.dtype for a in one] == [b.dtype for b in other] and all(map(np.array_equal, one, other))
 
 
 @pytest.mark.parametrize("maps", [ragged(), [np.ones((2, 3), np.float32)] * 3], ids=["ragged", "equal sizes"])

@@ -68,3 +68,8 @@ def test_up_to_scale_in_metres_is_refused():
 def test_impossible_values(options):
     with pytest.raises(UserError, match="must be|at least"):
         EvaluateConfig(**options)
+
+
+def test_a_mode_without_any_score_does_not_exist():
+    with pytest.raises(ValueError, match="neither aligned nor metric"):
+        ScoringMode(align=False, metric=False)

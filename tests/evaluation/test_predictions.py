@@ -23,7 +23,7 @@ from selfsup_depth.structures import DepthPrediction
 class RampModel:
     """Inverse depth = 1 + red + column number: not symmetric under flips."""
 
-    height, width, metric = 4, 40, True
+    height, width, metric, meta = 4, 40, True, None
 
     def __init__(self) -> None:
         self.batch_sizes: list[int] = []
@@ -70,7 +70,8 @@ def test_saved_predictions_come_back_with_their_unit(tmp_path: Path):
     path = saved(tmp_path)
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["disps_eigen_split.json", "disps_eigen_split.npy"]
     assert json.loads(path.with_suffix(".json").read_text()) == {"metric": True, "unit": "1/metres", "count": 5}
-    file = PredictionFile(path, 5)
+    file = PredictionFile(path)
+    file.require_count(5)
     assert file.unit.metric is True and len(file) == 5
     expected = list(predict_inverse_depths(RampModel(), Pictures(), PredictionSettings()))
     assert all(torch.equal(file[i], expected[i]) for i in range(5))
@@ -88,32 +89,32 @@ def test_interrupted_predictions_leave_nothing(tmp_path: Path):
 
 def test_published_file_without_a_unit(tmp_path: Path):
     np.save(tmp_path / "mono_640x192_eigen.npy", np.ones((3, 1, 2, 4), np.float32))
-    file = PredictionFile(tmp_path / "mono_640x192_eigen.npy", 3)
+    file = PredictionFile(tmp_path / "mono_640x192_eigen.npy")
     assert file.unit.metric is None and file[2].shape == (1, 2, 4)
 
 
 def test_other_count_than_the_list(tmp_path: Path):
     np.save(tmp_path / "disps.npy", np.ones((697, 1, 1), np.float32))
     with pytest.raises(UserError, match="holds 697 predictions, but the list has 652 images"):
-        PredictionFile(tmp_path / "disps.npy", 652)
+        PredictionFile(tmp_path / "disps.npy").require_count(652)
 
 
 def test_what_is_no_array_of_inverse_depths(tmp_path: Path):
     with pytest.raises(UserError, match="none.npy does not exist"):
-        PredictionFile(tmp_path / "none.npy", 1)
+        PredictionFile(tmp_path / "none.npy")
     np.save(tmp_path / "object.npy", np.array([np.ones(2), np.ones(3)], dtype=object))
     with pytest.raises(UserError, match="not a plain .npy array"):
-        PredictionFile(tmp_path / "object.npy", 1)
+        PredictionFile(tmp_path / "object.npy")
     np.savez(tmp_path / "archive.npy", data=np.ones((1, 2, 2)))
     (tmp_path / "archive.npy.npz").rename(tmp_path / "archive.npy")
     with pytest.raises(UserError, match="is an archive of arrays"):
-        PredictionFile(tmp_path / "archive.npy", 1)
+        PredictionFile(tmp_path / "archive.npy")
     np.save(tmp_path / "bytes.npy", np.ones((1, 2, 2), np.uint8))
     with pytest.raises(UserError, match=r"expected floating-point inverse depths \[N, h, w\], found uint8"):
-        PredictionFile(tmp_path / "bytes.npy", 1)
+        PredictionFile(tmp_path / "bytes.npy")
     np.save(tmp_path / "flat.npy", np.ones((4, 4), np.float32))
     with pytest.raises(UserError, match=r"found float32 \[4, 4\]"):
-        PredictionFile(tmp_path / "flat.npy", 4)
+        PredictionFile(tmp_path / "flat.npy")
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ('{"metric": "yes"}', "true or false")])
@@ -121,4 +122,4 @@ def test_broken_sidecar(tmp_path: Path, text: str, message: str):
     path = saved(tmp_path)
     path.with_suffix(".json").write_text(text)
     with pytest.raises(UserError, match=message):
-        PredictionFile(path, 5)
+        PredictionFile(path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.evaluation.protocols import GARG_CROP, PROTOCOLS, find_protocol
+from selfsup_depth.evaluation.protocols import GARG_CROP, PROTOCOLS, find_protocol, protocol_of_dataset
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "selfsup_golden.json"
 GARG = json.loads(GOLDEN.read_text())["net_md2"]["garg crop"]
@@ -56,8 +56,16 @@ def test_the_table_is_consistent():
 
 def test_only_kitti_knows_the_published_factor():
     factors = {name: protocol.published_stereo_factor for name, protocol in PROTOCOLS.items()}
-    assert {name for name, factor in factors.items() if factor == 5.4} == {"eigen", "eigen_benchmark", "benchmark"}
-    assert factors["builtin"] is factors["stereo_folder"] is factors["indoor"] is None
+    kitti = {"eigen", "eigen_benchmark", "benchmark", "kitti_lidar", "kitti_improved"}
+    assert factors == {name: 5.4 if name in kitti else None for name in PROTOCOLS}
+
+
+def test_protocol_of_a_data_sets_own_depth():
+    assert protocol_of_dataset("kitti").name == "kitti_lidar"  # "eigen" is one list with one published truth
+    assert protocol_of_dataset("stereo_folder").crop is GARG_CROP
+    assert protocol_of_dataset("simsin").max_depth == 10
+    with pytest.raises(UserError, match="--dataset kitti_odom has no ground-truth depth"):
+        protocol_of_dataset("kitti_odom")
 
 
 def test_unknown_protocol():

@@ -29,7 +29,7 @@ def result(mode: ScoringMode) -> EvaluationResult:
 
 
 def printed(mode: ScoringMode) -> str:
-    console = Console(file=io.StringIO(), width=140)
+    console = Console(file=io.StringIO(), width=80)
     print_result(result(mode), constant_baseline([np.array([20.0, 20.0])], BUILTIN), console)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -47,8 +47,8 @@ def test_one_csv_row_per_image(tmp_path: Path):
 
 def test_both_columns_are_shown_and_the_headline_is_marked():
     metric = printed(ScoringMode(align=False))
-    assert "> un-aligned (metres)" in metric and "  aligned (per-image median)" in metric
-    assert "0.500" in metric and "no image: 20.00 m" in metric
+    assert "> un-aligned (metres)" in metric and "  aligned (median)" in metric
+    assert "0.500" in metric and "constant 20.00 m" in metric
     assert "1 of 2 images scored; result: un-aligned" in metric
     assert "median 2.000" in metric
     assert "1 images without valid ground truth, in no mean: sky, only 1 l" in metric
@@ -56,7 +56,7 @@ def test_both_columns_are_shown_and_the_headline_is_marked():
 
 def test_up_to_scale_says_not_metric():
     mono = printed(MONO)
-    assert "> aligned (per-image median)" in mono and "not metric" in mono
+    assert "> aligned (median)" in mono and "not metric" in mono
     assert "the checkpoint runs/m is up to scale" in mono and "0.500" not in mono
 
 

@@ -88,9 +88,7 @@ def stats(tensor: Tensor) -> dict[str, Any]:
     }
 
 
-def assert_stats(
-    tensor: Tensor, golden: Mapping[str, Any], rtol: float = 1e-4, atol: float = 1e-6
-) -> None:
+def assert_stats(tensor: Tensor, golden: Mapping[str, Any], rtol: float = 1e-4, atol: float = 1e-6) -> None:
     """Assert that every statistic of the tensor is the golden one."""
     found = stats(tensor)
     assert found["shape"] == list(golden["shape"]), f"shape {found['shape']}, expected {golden['shape']}"

@@ -8,7 +8,7 @@ from selfsup_depth.datasets.builtin.mesh import Mesh, affine_maps
 from selfsup_depth.datasets.builtin.raycast import Tracer
 
 
-def bake_ambient(mesh: Mesh, *, reach: float = 5.0, rays: int = 20, floor: float = 0.25) -> None:
+def bake_ambient(mesh: Mesh, *, reach: float = 5.0, rays: int = 16, floor: float = 0.25) -> None:
     """Writes into the third row of `mesh.maps` how open the sky is around each vertex (1 = all open).
 
     Soft light is view-independent, so it is cast once: `rays` cosine-weighted rays of `reach` metres.

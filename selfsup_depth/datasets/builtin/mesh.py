@@ -90,17 +90,21 @@ class MeshBuilder:
 
         The texture keeps its metric period, shifted at random; `fit` stretches it over the face once.
         """
-        a, b, c, d = corner = np.asarray(corners, np.float64)
+        self.quads(np.asarray(corners, np.float64)[None], surface, fit=fit)
+
+    def quads(self, corners: ArrayLike, surface: Surface, *, fit: bool = False) -> None:
+        """Faces [n, 4, 3], each as in `quad`."""
+        corner = np.asarray(corners, np.float64)
         if fit:
-            uv = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+            uv = np.broadcast_to(np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]), (len(corner), 4, 2))
         else:
-            along = (b - a) / max(float(np.linalg.norm(b - a)), 1e-9)
-            up = (d - a) - along * float(along @ (d - a))
-            up = up / max(float(np.linalg.norm(up)), 1e-9)
-            metric = np.stack([(corner - a) @ along, -(corner - a) @ up], axis=1)
-            uv = metric / surface.period + self.rng.uniform(0.0, 1.0, 2)
-        order = [[0, 1, 2], [0, 2, 3]]
-        self.triangles(np.stack([a, b, c, d])[order], uv[order], surface)
+            offset = corner - corner[:, :1]
+            along = _unit(offset[:, 1])
+            up = offset[:, 3] - along * (along * offset[:, 3]).sum(axis=1, keepdims=True)
+            metric = offset @ np.stack([along, -_unit(up)], axis=2)
+            uv = metric / surface.period + self.rng.uniform(0.0, 1.0, (len(corner), 1, 2))
+        order = [0, 1, 2, 0, 2, 3]
+        self.triangles(corner[:, order], uv[:, order], surface)
 
     def finish(self, texture_ids: Mapping[str, int], *, moving: bool = False) -> Mesh:
         """The mesh of all that was added; slivers without an area are left out."""
@@ -126,6 +130,10 @@ class MeshBuilder:
             mirror=column(lambda s: s.mirror, np.float32),  # type: ignore[arg-type]
             moving=np.full(int(keep.sum()), moving),
         )
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
 def frame(x: float, y: float, z: float, heading: float) -> FloatArray:

@@ -32,7 +32,7 @@ def asphalt(rng: Rng) -> Grey:
     stones = _standard(photograph("gravel").mean(axis=2))
     tracks = fractal(rng, 0.8, stretch=24.0)
     cracks = np.exp(-((fractal(rng, 1.6) / 0.018) ** 2)) * (fractal(rng, 1.5) > 0.3)
-    return 0.46 + 0.05 * stones + 0.055 * fractal(rng, 0.9) + 0.05 * tracks - 0.22 * cracks
+    return 0.46 + 0.06 * stones + 0.032 * fractal(rng, 0.8) + 0.04 * tracks - 0.22 * cracks
 
 
 def slabs(rng: Rng, rows: int = 8, columns: int = 8, joint: int = 3, contrast: float = 0.08) -> Grey:

@@ -34,26 +34,32 @@ class Hits:
 
 
 class Tracer:
-    """A mesh that rays can be cast into."""
+    """Meshes that rays can be cast into; triangles are numbered through all of them, in order."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: Mesh, base: Tracer | None = None) -> None:
+        """A tracer of `mesh`, after the triangles of `base` (whose search tree is shared, not built anew)."""
         scene_type, mesh_type = require_embree()
-        self._scene = scene_type(robust=True)  # robust: no ray slips between two triangles of an edge
-        mesh_type(self._scene, mesh.vertices)
-        self._normals = mesh.normals
-        self._offsets = np.einsum("tc,tc->t", mesh.normals, mesh.vertices[:, 0].astype(np.float64))
+        scene = scene_type(robust=True)  # robust: no ray slips between two triangles of an edge
+        mesh_type(scene, mesh.vertices)
+        offsets = np.einsum("tc,tc->t", mesh.normals, mesh.vertices[:, 0].astype(np.float64))
+        self._scenes = [*(base._scenes if base else []), (scene, len(base._offsets) if base else 0)]
+        self._normals = np.concatenate([base._normals, mesh.normals]) if base else mesh.normals
+        self._offsets = np.concatenate([base._offsets, offsets]) if base else offsets
 
     def trace(self, origins: NDArray[np.floating[Any]], directions: NDArray[np.floating[Any]]) -> Hits:
         """First hits of rays from `origins` ([3] or [N, 3]) along `directions` [N, 3] (any length)."""
         rays = np.ascontiguousarray(directions, np.float32)
         starts = np.ascontiguousarray(np.broadcast_to(origins, rays.shape), np.float32)
-        triangle = np.asarray(self._scene.run(starts, rays), np.int64)
-        hit = np.flatnonzero(triangle >= 0)
-        normal = self._normals[triangle[hit]]
-        start = origins if np.ndim(origins) == 1 else np.asarray(origins)[hit]
-        height = self._offsets[triangle[hit]] - (normal * start).sum(axis=1)
+        triangle = np.full(len(rays), -1, np.int64)
         distance = np.full(len(rays), np.inf)
-        distance[hit] = height / (normal * np.asarray(directions, np.float64)[hit]).sum(axis=1)
+        for scene, first in self._scenes:
+            found = scene.run(starts, rays)
+            hit = np.flatnonzero(found >= 0)
+            number = found[hit].astype(np.int64) + first
+            start = origins if np.ndim(origins) == 1 else np.asarray(origins)[hit]
+            away = self._plane_distance(number, start, np.asarray(directions, np.float64)[hit])
+            nearer = away < distance[hit]
+            triangle[hit[nearer]], distance[hit[nearer]] = number[nearer], away[nearer]
         return Hits(triangle, distance)
 
     def occluded(
@@ -65,4 +71,16 @@ class Tracer:
         """[N] whether anything stands within `lengths` (in direction vectors; default: anywhere)."""
         rays = np.ascontiguousarray(np.broadcast_to(directions, origins.shape), np.float32)
         starts = np.ascontiguousarray(origins, np.float32)
-        return np.asarray(self._scene.run(starts, rays, lengths, query="OCCLUDED") >= 0)
+        blocked = np.zeros(len(rays), np.bool_)
+        for scene, _ in self._scenes:
+            blocked |= scene.run(starts, rays, lengths, query="OCCLUDED") >= 0
+        return blocked
+
+    def _plane_distance(
+        self, triangle: NDArray[np.int64], start: NDArray[np.floating[Any]], direction: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Distance to the plane of the triangle: Embree's own is in single precision."""
+        normal = self._normals[triangle]
+        start = np.broadcast_to(start, normal.shape)
+        height = self._offsets[triangle] - np.einsum("nc,nc->n", normal, start)
+        return height / np.einsum("nc,nc->n", normal, direction)

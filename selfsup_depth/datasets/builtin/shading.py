@@ -76,7 +76,7 @@ class Shader:
     def sky(self, directions: FloatArray) -> FloatArray:
         """Sky colours [N, 3], with clouds on a plane far above (texture at infinity)."""
         light = self.lighting
-        unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        unit = directions / _length(directions)
         up = np.clip(unit[:, 2:], 0.0, 1.0)
         blend = up ** np.float32(0.6)
         colour = np.float32(light.horizon) * (1 - blend) + np.float32(light.zenith) * blend
@@ -114,7 +114,7 @@ class Shader:
         colour = albedo * received + highlight
         self._reflect(colour, rays, lifted, normals, triangle, distance, turn, bounces)
         if np.isfinite(light.haze_distance):
-            length = distance * np.linalg.norm(rays.directions, axis=1, keepdims=True)
+            length = distance * _length(rays.directions)
             clear = np.exp(-length / np.float32(light.haze_distance))
             colour = colour * clear + np.float32(light.horizon) * (1 - clear)
         return colour.astype(np.float32)
@@ -133,7 +133,7 @@ class Shader:
         received[lit] += cosine[lit, None] * np.float32(self.lighting.sun)
         shiny = lit[gloss[lit] > 0]
         mirrored = _mirror(views[shiny], normals[shiny])
-        mirrored /= np.linalg.norm(mirrored, axis=1, keepdims=True)
+        mirrored /= _length(mirrored)
         glint = np.maximum(mirrored @ sun, 0) ** 60
         highlight[shiny] = (0.8 * gloss[shiny] * glint)[:, None] * np.float32(self.lighting.sun)
         return highlight
@@ -142,7 +142,7 @@ class Shader:
         self, received: FloatArray, points: FloatArray, normals: FloatArray, lamp: Lamp, turn: int
     ) -> None:
         towards = lamp.points[turn % len(lamp.points)].astype(np.float32) - points
-        square = (towards * towards).sum(axis=1)
+        square = _dot(towards, towards)[:, 0]
         cosine = _dot(normals, towards)[:, 0] / np.sqrt(square)
         lit = np.flatnonzero(cosine > 0)
         reach = np.full(len(lit), 0.98, np.float32)
@@ -169,7 +169,7 @@ class Shader:
             return
         views, normal = rays.directions[shiny], normals[shiny]
         mirrored = _mirror(views, normal)
-        cosine = -_dot(views, normal) / np.linalg.norm(views, axis=1, keepdims=True)
+        cosine = -_dot(views, normal) / _length(views)
         fresnel = 0.06 + 0.94 * (1 - np.clip(cosine, 0, 1)) ** 5
         share = np.maximum(mirror[shiny, None], gloss[shiny, None] * np.minimum(1.0, 2.5 * fresnel))
         seen = self._environment(mirrored)
@@ -187,7 +187,7 @@ class Shader:
 
     def _environment(self, directions: FloatArray) -> FloatArray:
         """What gloss shows: the sky above a dark street; not traced."""
-        unit_up = directions[:, 2:] / np.linalg.norm(directions, axis=1, keepdims=True)
+        unit_up = directions[:, 2:] / _length(directions)
         above = np.clip((unit_up - 0.15) / 0.2, 0, 1)
         street = np.float32(self.lighting.ambient_below) * np.float32(0.5)
         return (self.sky(directions) * above + street * (1 - above)).astype(np.float32)
@@ -213,7 +213,11 @@ def _pick(rays: Rays, index: NDArray[np.intp]) -> Rays:
 
 
 def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
-    return (a * b).sum(axis=1, keepdims=True)
+    return np.einsum("nc,nc->n", *np.broadcast_arrays(a, b))[:, None]
+
+
+def _length(a: FloatArray) -> FloatArray:
+    return np.sqrt(_dot(a, a))
 
 
 def _mirror(directions: FloatArray, normals: FloatArray) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,24 +20,36 @@ _BOX_FACES = {  # corner numbers (x + 2 y + 4 z), bottom left first, seen from o
     "top": (4, 5, 7, 6),
     "bottom": (2, 3, 1, 0),
 }
+_CORNERS = np.array([[i & 1, i >> 1 & 1, i >> 2] for i in range(8)], np.float64)
+_STANDING = np.array([face for name, face in _BOX_FACES.items() if name != "bottom"])
+_FLOATING = np.array(list(_BOX_FACES.values()))
 
 
-def box(
-    builder: MeshBuilder, low: Point, high: Point, surface: Surface, *, without: tuple[str, ...] = ("bottom",), **faces: Surface
-) -> None:
-    """An axis-aligned box from `low` to `high`; single `faces` (front, top, ...) may look different."""
-    corners = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] for i in range(8)])
-    for name, index in _BOX_FACES.items():
-        if name not in without:
-            builder.quad(corners[list(index)], faces.get(name, surface))
+def box(builder: MeshBuilder, low: Point, high: Point, surface: Surface, *, floating: bool = False) -> None:
+    """An axis-aligned box from `low` to `high`; only a `floating` one has a bottom."""
+    lower = np.array(low)
+    corners = lower + _CORNERS * (np.array(high) - lower)
+    builder.quads(corners[_FLOATING if floating else _STANDING], surface)
+
+
+def panel(builder: MeshBuilder, corners: FloatArray, surface: Surface, step: float) -> None:
+    """A flat face as in `MeshBuilder.quad`, cut into squares of about `step` so that soft light can vary on it."""
+    a, b, _, d = np.asarray(corners, np.float64)
+    width, height = float(np.linalg.norm(b - a)), float(np.linalg.norm(d - a))
+    u, v = (np.linspace(0.0, 1.0, max(2, round(size / step) + 1)) for size in (width, height))
+    grid_u, grid_v = np.meshgrid(u, v)
+    points = a + grid_u[..., None] * (b - a) + grid_v[..., None] * (d - a)
+    uv = np.stack([grid_u * width, -grid_v * height], axis=-1) / surface.period + builder.rng.uniform(0, 1, 2)
+    low, high = slice(None, -1), slice(1, None)
+    ring = ((low, low), (low, high), (high, high), (high, low))
+    order = [0, 1, 2, 0, 2, 3]
+    face, face_uv = (np.stack([array[c] for c in ring], axis=2).reshape(-1, 4, array.shape[-1]) for array in (points, uv))
+    builder.triangles(face[:, order], face_uv[:, order], surface)
 
 
 def frustum(builder: MeshBuilder, bottom: FloatArray, top: FloatArray, side: Surface, lid: Surface) -> None:
     """Walls between two rings [n, 3], anticlockwise seen from above, and the lid on the upper one."""
-    count = len(bottom)
-    for i in range(count):
-        j = (i + 1) % count
-        builder.quad(np.stack([bottom[i], bottom[j], top[j], top[i]]), side)
+    builder.quads(np.stack([bottom, np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1), side)
     centre = top.mean(axis=0)
     fan = np.stack([np.broadcast_to(centre, top.shape), top, np.roll(top, -1, axis=0)], axis=1)
     builder.triangles(fan, fan[:, :, :2] / lid.period, lid)
@@ -48,14 +62,13 @@ def cylinder(
     ring = circle(1.0, sides)
     top_radius = radius if top_radius is None else top_radius
     bottom, top = ring * radius, ring * top_radius + [0.0, 0.0, height]
+    # one texture around the whole cylinder, so that a seam shows only where it closes
     u = np.arange(sides + 1) * (2 * np.pi * radius / sides / surface.period) + builder.rng.uniform()
-    v = height / surface.period
-    quads, uvs = [], []
-    for i in range(sides):
-        j = (i + 1) % sides
-        quads += [[bottom[i], bottom[j], top[j]], [bottom[i], top[j], top[i]]]
-        uvs += [[[u[i], v], [u[i + 1], v], [u[i + 1], 0]], [[u[i], v], [u[i + 1], 0], [u[i], 0]]]
-    builder.triangles(quads, uvs, surface)
+    v = np.full(sides, height / surface.period)
+    wall = np.stack([bottom, np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1)
+    uv = np.stack([np.stack(c, 1) for c in ((u[:-1], v), (u[1:], v), (u[1:], 0 * v), (u[:-1], 0 * v))], axis=1)
+    order = [0, 1, 2, 0, 2, 3]
+    builder.triangles(wall[:, order], uv[:, order], surface)
     fan = np.stack([np.tile(top.mean(axis=0), (sides, 1)), top, np.roll(top, -1, axis=0)], axis=1)
     builder.triangles(fan, fan[:, :, :2] / surface.period, surface)
 
@@ -99,6 +112,7 @@ def cards(builder: MeshBuilder, centres: FloatArray, size: float, surface: Surfa
     builder.triangles(corner[:, order], uv[:, order], surface)
 
 
+@lru_cache(maxsize=None)
 def _icosphere(detail: int) -> tuple[FloatArray, NDArray[np.int64]]:
     golden = (1 + 5**0.5) / 2
     vertices = [(-1, golden, 0), (1, golden, 0), (-1, -golden, 0), (1, -golden, 0)]

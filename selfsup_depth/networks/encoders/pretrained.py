@@ -24,7 +24,7 @@ def torchvision_weights(name: str) -> dict[str, Tensor]:
         UserError: when they are neither in the torch hub cache nor to be downloaded.
     """
     url = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].url
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    cached = hub_file(url)
     if not cached.is_file():
         check_reachable(name, url, url, f"not at {cached}", f"put it at {cached}")
         try:
@@ -32,6 +32,11 @@ def torchvision_weights(name: str) -> dict[str, Tensor]:
         except (OSError, RuntimeError) as error:
             raise unavailable(name, url, f"not at {cached}", f"put it at {cached}", error) from error
     return read_weights(cached)
+
+
+def hub_file(url: str) -> Path:
+    """Where torch hub keeps the file of an address."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
 def check_reachable(name: str, probe: str, url: str, missing: str, put: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.networks.encoders.base import Encoder
-from selfsup_depth.networks.encoders.pretrained import check_reachable, unavailable
+from selfsup_depth.networks.encoders.pretrained import check_reachable, hub_file, unavailable
 from selfsup_depth.networks.encoders.weights import load_weights, read_weights
 
 _DEEPEST = 32
@@ -107,12 +107,15 @@ def _cached_or_reachable(name: str) -> str | None:
             "or --weights_init scratch."
         )
     if not config.hf_hub_id:
-        check_reachable(name, config.url, config.url, "not cached", "keep it")
-        return None
+        url, cached = str(config.url), hub_file(str(config.url))
+        if not cached.is_file():
+            check_reachable(name, url, url, f"not at {cached}", f"put it at {cached}")
+            return None
+        return str(cached)
     for file in (config.hf_hub_filename, "model.safetensors", "pytorch_model.bin"):
-        cached = file and huggingface_hub.try_to_load_from_cache(config.hf_hub_id, file)
-        if isinstance(cached, str):
-            return cached
+        found = file and huggingface_hub.try_to_load_from_cache(config.hf_hub_id, file)
+        if isinstance(found, str):
+            return found
     hub = huggingface_hub.constants.ENDPOINT
     url = f"{hub}/{config.hf_hub_id}"
     check_reachable(name, hub, url, f"not in {huggingface_hub.constants.HF_HUB_CACHE}", "keep it")

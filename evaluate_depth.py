@@ -1,0 +1,30 @@
+"""Score depth against ground truth: a checkpoint, or predictions from a file.
+
+python evaluate_depth.py --load_weights_folder runs/mdp/models/best --eval_mono --data_path /data/kitti_raw
+python evaluate_depth.py --load_weights_folder runs/mdp/models/best --eval_stereo     # the built-in drive
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from selfsup_depth import cli
+from selfsup_depth.evaluation.config import EvaluateConfig
+from selfsup_depth.evaluation.run_evaluation import run_evaluation
+from selfsup_depth.predictor import DepthPredictor
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    run_evaluation(cli.parse(EvaluateConfig, argv), DepthPredictor.load, Console())
+    return 0
+
+
+def script() -> None:
+    sys.exit(cli.run(main))
+
+
+if __name__ == "__main__":
+    script()

@@ -1,0 +1,81 @@
+"""Rendered folders, made once and kept: complete and valid, or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+
+
+def default_cache_dir() -> Path:
+    """`$SELFSUP_DEPTH_CACHE`, else `~/.cache/selfsup_depth`."""
+    named = os.environ.get("SELFSUP_DEPTH_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "selfsup_depth"
+
+
+def ensure_folder(
+    cache_dir: Path | None, name: str, parameters: Mapping[str, object], render: Callable[[Path], None]
+) -> Path:
+    """The folder `cache_dir / name`, made by `render(folder)` unless a valid one is there.
+
+    `render` writes into a sibling, which takes the name in one step at the end and after its manifest is
+    written: a rendering that was killed never looks like a finished one.
+    """
+    parent = default_cache_dir() if cache_dir is None else Path(cache_dir)
+    final = parent / name
+    if is_valid(final, parameters):
+        return final
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(parent, name)
+    partial = parent / f".{name}.partial-{socket.gethostname()}-{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        render(partial)
+        (partial / MANIFEST).write_text(json.dumps(dict(parameters), indent=1, sort_keys=True) + "\n")
+        _publish(partial, final, parameters)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return final
+
+
+def is_valid(folder: Path, parameters: Mapping[str, object]) -> bool:
+    """Whether the folder's manifest says just these parameters."""
+    try:
+        return bool(json.loads((folder / MANIFEST).read_text()) == dict(parameters))
+    except (OSError, ValueError):
+        return False
+
+
+def _publish(partial: Path, final: Path, parameters: Mapping[str, object]) -> None:
+    if final.exists() and not is_valid(final, parameters):
+        shutil.rmtree(final)
+    try:
+        os.replace(partial, final)
+    except OSError:
+        if not is_valid(final, parameters):  # valid: another process rendered the same meanwhile
+            raise
+
+
+def _remove_abandoned(parent: Path, name: str) -> None:
+    """Clears what processes of this machine that no longer live have left behind."""
+    prefix = f".{name}.partial-{socket.gethostname()}-"
+    for left in parent.glob(prefix + "*"):
+        number = left.name.removeprefix(prefix)
+        if number.isdigit() and not _alive(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,64 @@
+"""KITTI odometry: `sequences/NN/image_{2,3}/000000.jpg` (or .png), `calib.txt`, and `poses/NN.txt`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from selfsup_depth.datasets.index import item_name
+from selfsup_depth.datasets.kitti_devkit import RectifiedCamera, read_odometry_calibration, read_poses
+from selfsup_depth.datasets.kitti_views import KittiSource, camera_number
+from selfsup_depth.errors import UserError
+from splits import SplitLine
+
+#: calib.txt does not say its image size. KITTI's principal points lie within 5 % of the centre of their
+#: images; of images resized to 1024x320 or less they would be off by 9 % or more.
+CENTRE_TOLERANCE = 0.08
+
+
+class KittiOdometry(KittiSource):
+    """There is no ground-truth depth; `poses` reads the trajectory where it is published (00 to 10)."""
+
+    name = "kitti_odom"
+    default_split = "odom"
+
+    def items(self) -> Sequence[SplitLine]:
+        items = super().items()
+        for item in items:
+            if not item.folder.isdecimal():
+                raise UserError(
+                    f"kitti_odom: the split line '{item_name(item)}' does not begin with a sequence number: "
+                    "expected lines like '9 0 l'; give an odometry --split."
+                )
+        return items
+
+    def image_path(self, view: SplitLine) -> str:
+        folder = f"{self._sequence(view.folder)}/image_{camera_number(view)}"
+        return self.files.find(folder, f"{view.frame:06d}", self.suffixes)
+
+    def calibration_file(self, folder: str) -> str:
+        return f"{self._sequence(folder)}/calib.txt"
+
+    def read_cameras(self, folder: str) -> dict[int, RectifiedCamera]:
+        return read_odometry_calibration(Path(self.calibration_file(folder)))
+
+    def fitted(self, camera: RectifiedCamera, view: SplitLine, size: tuple[int, int]) -> Tensor:
+        off_centre = max(abs(float(camera.intrinsics[axis, 2]) / size[axis] - 0.5) for axis in (0, 1))
+        if off_centre > CENTRE_TOLERANCE:
+            cx, cy = camera.intrinsics[0, 2].item(), camera.intrinsics[1, 2].item()
+            raise UserError(
+                f"{self.calibration_file(view.folder)} puts the principal point at ({cx:.0f}, {cy:.0f}), "
+                f"which is not near the middle of {self.image_path(view)} ({size[0]}x{size[1]}): these images were "
+                "resized or cropped. Use the original images, or --kitti_intrinsics published."
+            )
+        return camera.intrinsics
+
+    def poses(self, folder: str) -> np.ndarray:
+        """[N, 4, 4] float64 world_T_camera0 in metres of a sequence."""
+        return read_poses(Path(f"{self.root}/poses/{int(folder):02d}.txt"))
+
+    def _sequence(self, folder: str) -> str:
+        return f"{self.root}/sequences/{int(folder):02d}"

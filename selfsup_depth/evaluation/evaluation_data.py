@@ -1,0 +1,177 @@
+"""The images of a test list, with their ground truth: counted, complete, in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from selfsup_depth.datasets import DatasetRequest, ReaderOptions, ViewDataset, build_dataset
+from selfsup_depth.datasets.index import NO_DEPTH
+from selfsup_depth.errors import UserError
+from selfsup_depth.evaluation.config import EvaluateConfig
+from selfsup_depth.evaluation.ground_truth_files import GroundTruthFile
+from selfsup_depth.evaluation.image_list import ImageList, list_sha256
+
+FILE_NAME = "gt_depths.npz"
+PLAUSIBLE_SIZE = (192, 640)  # of images that a data set is opened for but that nobody will look at
+DepthMap = NDArray[np.float32]
+
+
+class TargetImages(Dataset[Tensor]):
+    """The target images [3, H, W] uint8 of a data set, at the size it was built for."""
+
+    def __init__(self, dataset: ViewDataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.dataset[index].images[0]
+
+
+class DatasetTruth(Dataset[DepthMap | None]):
+    """The ground truth of a data set by index, read when asked for."""
+
+    def __init__(self, dataset: ViewDataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> DepthMap | None:
+        return self.dataset.depth(index)
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """What is evaluated; `images` is None when predictions come from a file and no image is needed."""
+
+    image_list: ImageList
+    names: tuple[str, ...]
+    images: Dataset[Tensor] | None
+    truth: GroundTruthFile | DatasetTruth | None  #: None when nothing is to be scored
+    facts: dict[str, Any] = field(default_factory=dict)  #: for the summary
+
+    def ground_truths(self, num_workers: int) -> Iterator[DepthMap | None]:
+        """Maps [h, w] in order."""
+        if self.truth is None:
+            raise ValueError("This data was opened without ground truth.")
+        if isinstance(self.truth, GroundTruthFile):
+            # The open archive cannot be shared between processes; reading it is fast.
+            return iter(self.truth)
+        workers = min(num_workers, os.cpu_count() or 1) if len(self.truth) > 8 * num_workers else 0
+        return iter(DataLoader(self.truth, batch_size=None, collate_fn=_unchanged, num_workers=workers))
+
+
+def open_data(config: EvaluateConfig, image_list: ImageList, size: tuple[int, int] | None) -> EvaluationData:
+    """Opens list, images and ground truth, and counts them against each other.
+
+    Args:
+        size: (height, width) of the network; None: no images are wanted.
+
+    Raises:
+        UserError: if something is missing, or the counts differ.
+    """
+    path = None if config.no_eval else _truth_path(config, image_list)
+    read_truth = path is None and not config.no_eval
+    dataset = None
+    if size is not None or read_truth:
+        # The same images must be meant with and without --no_eval, so a partly covered set is cut alike.
+        with_depth = read_truth or (path is None and image_list.protocol.ground_truth == "dataset")
+        dataset = _build(config, image_list, size or PLAUSIBLE_SIZE, with_depth=with_depth)
+    names = tuple(image_list.lines()) if dataset is None else tuple(map(dataset.name, range(len(dataset))))
+    truth: GroundTruthFile | DatasetTruth | None = None
+    if dataset is not None and read_truth:
+        truth = DatasetTruth(dataset)
+    if path is not None:
+        truth = _open_file(path, names)
+    facts = {
+        "data": {
+            "dataset": image_list.dataset,
+            "data_path": str(image_list.data_path) if image_list.data_path else None,
+            "list": image_list.split or f"own part {image_list.part}",
+            "list_sha256": list_sha256(names),
+            "left_out": dict(dataset.report.left_out) if dataset is not None else {},
+            "ground_truth": str(path) if path else "read from the data set",
+        }
+    }
+    images = TargetImages(dataset) if dataset is not None and size else None
+    return EvaluationData(image_list, names, images, truth, facts)
+
+
+def _truth_path(config: EvaluateConfig, image_list: ImageList) -> Path | None:
+    """The exported file, when one is given or lies where exports go."""
+    if config.gt_path is not None:
+        return config.gt_path / FILE_NAME if config.gt_path.is_dir() else config.gt_path
+    if image_list.data_path is None or image_list.split is None or image_list.protocol.ground_truth == "dataset":
+        return None
+    default = default_export_folder(image_list.data_path, image_list.split) / FILE_NAME
+    return default if default.is_file() else None
+
+
+def default_export_folder(data_path: Path, split: str) -> Path:
+    """Where `export_gt_depth.py` writes and `evaluate_depth.py` looks."""
+    return data_path / "splits" / split
+
+
+def _build(config: EvaluateConfig, image_list: ImageList, size: tuple[int, int], *, with_depth: bool) -> ViewDataset:
+    options = ReaderOptions(
+        png=config.png,
+        lidar_depth="eigen" if image_list.protocol.ground_truth == "lidar_forward" else "corrected",
+        depth_path=str(config.depth_path) if config.depth_path else None,
+    )
+    request = DatasetRequest(
+        height=size[0],
+        width=size[1],
+        data_path=str(image_list.data_path) if image_list.data_path else None,
+        part=image_list.part,
+        split=image_list.split,
+        with_depth=with_depth,
+        options=options,
+    )
+    dataset = build_dataset(image_list.dataset, request)
+    _refuse_gaps(dataset, image_list)
+    return dataset
+
+
+def _refuse_gaps(dataset: ViewDataset, image_list: ImageList) -> None:
+    """A list is scored whole or not at all; only a data set's own depth may cover a part of its images."""
+    own_depth = image_list.protocol.ground_truth == "dataset"
+    report = dataset.report
+    gaps = {reason: n for reason, n in report.left_out.items() if not (own_depth and reason == NO_DEPTH)}
+    if gaps:
+        reasons = "; ".join(f"{n} x {reason}, for example {report.examples[reason][0]}" for reason, n in gaps.items())
+        raise UserError(
+            f"--eval_split {image_list.label} lists {report.listed} images, but {sum(gaps.values())} cannot be used "
+            f"({reasons}): scores of a part of a list are not comparable; add the missing files, or give a folder "
+            "with a shorter test_files.txt."
+        )
+
+
+def _open_file(path: Path, names: Sequence[str]) -> GroundTruthFile:
+    truth = GroundTruthFile(path)
+    if len(truth) != len(names):
+        raise UserError(
+            f"Ground truth {path} holds {len(truth)} maps, but the list has {len(names)} images: it belongs to "
+            "another list; export it again, or give the right --eval_split."
+        )
+    if truth.names is not None and truth.names != tuple(names):
+        first = next(i for i, name in enumerate(names) if truth.names[i] != name)
+        raise UserError(
+            f"Ground truth {path} is of other images than the list: number {first} is '{truth.names[first]}' there "
+            f"and '{names[first]}' in the list; export it again."
+        )
+    return truth
+
+
+def _unchanged(item: Any) -> Any:
+    return item

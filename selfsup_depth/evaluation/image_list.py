@@ -1,0 +1,117 @@
+"""Which images are evaluated, under which protocol, and where their truth is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from selfsup_depth.datasets.index import item_name
+from selfsup_depth.errors import UserError
+from selfsup_depth.evaluation.config import EvaluateConfig
+from selfsup_depth.evaluation.protocols import PROTOCOLS, Protocol, find_protocol, protocol_of_dataset
+from splits import SPLITS, parse_line, read_split
+
+Part = Literal["train", "val", "test"]
+
+#: Data sets that need no --data_path.
+COMES_WITH_ITS_DATA = ("motorcycle",)
+KITTI_RAW = ("kitti", "kitti_depth")
+_OWN_PARTS: dict[str, Part] = {"train": "train", "val": "val", "test": "test"}
+_DEFAULT_SPLIT = {"kitti": "eigen", "kitti_depth": "eigen_benchmark"}
+READER_OF_TRUTH = {"lidar_forward": "kitti", "improved": "kitti_depth"}
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """A list of images and how it is scored."""
+
+    dataset: str
+    data_path: Path | None
+    split: str | None  #: a name of `splits`, or a folder; None: the data set's own division
+    part: Part
+    protocol: Protocol
+    label: str  #: short name, for files
+
+    def lines(self) -> list[str]:
+        """The list's lines, which only named lists and folders have without their data.
+
+        Raises:
+            UserError: if the list cannot be read or stands in the data itself.
+        """
+        if self.split is None:
+            raise UserError(
+                f"--dataset {self.dataset} keeps no list of its own apart from its images: give --data_path."
+            )
+        try:
+            return [item_name(parse_line(line)) for line in read_split(self.split, self.part)]
+        except ValueError as error:
+            raise UserError(f"--eval_split {self.split}: {error}") from error
+
+
+def choose_list(config: EvaluateConfig) -> ImageList:
+    """The list that the options ask for; without any data the built-in drive's, which is rendered once.
+
+    Raises:
+        UserError: if the options contradict each other or name what cannot be scored.
+    """
+    on_disk = config.data_path is not None or config.dataset in COMES_WITH_ITS_DATA
+    if not on_disk and not _needs_no_images(config):
+        return _builtin_list(config)
+    split = config.eval_split or _DEFAULT_SPLIT.get(config.dataset, "val")
+    if split.startswith("odom"):
+        raise UserError(f"--eval_split {split} is a list for poses: odometry has no depth to score; choose another.")
+    if split in SPLITS and config.dataset not in KITTI_RAW:
+        raise UserError(
+            f"--eval_split {split} is a list of KITTI raw images, but --dataset is {config.dataset}: use "
+            "--dataset kitti, or --eval_split val."
+        )
+    protocol = _protocol(config, split)
+    dataset = READER_OF_TRUTH.get(protocol.ground_truth, config.dataset)
+    if dataset != config.dataset and config.dataset not in KITTI_RAW:
+        raise UserError(
+            f"--protocol {protocol.name} takes its ground truth from KITTI, but --dataset is {config.dataset}; use "
+            f"--protocol {protocol_of_dataset(config.dataset).name}."
+        )
+    if config.depth_path is not None and dataset != "kitti_depth":
+        raise UserError(
+            f"--depth_path is KITTI's improved ground truth, which protocol {protocol.name} does not use: leave it "
+            "out, or use --eval_split eigen_benchmark or --dataset kitti_depth."
+        )
+    if split in _OWN_PARTS:
+        return ImageList(dataset, config.data_path, None, _OWN_PARTS[split], protocol, label=split)
+    return ImageList(dataset, config.data_path, split, "test", protocol, label=Path(split).name)
+
+
+def _needs_no_images(config: EvaluateConfig) -> bool:
+    """Whether a stored list, predictions and truth are enough."""
+    stored_predictions = config.ext_disp_to_eval is not None
+    return stored_predictions and (config.gt_path is not None or config.eval_split == "benchmark")
+
+
+def _builtin_list(config: EvaluateConfig) -> ImageList:
+    on_disk = ("eval_split", "gt_path", "depth_path")
+    given = [f"--{name}" for name in on_disk if getattr(config, name) is not None]
+    given += ["--dataset"] if config.dataset != "kitti" else []
+    if given:
+        raise UserError(f"{' and '.join(given)} is about data on disk: give the folder of its images as --data_path.")
+    from selfsup_depth.datasets.builtin import ensure_builtin_drive  # the renderer: needed here alone
+
+    root = ensure_builtin_drive()
+    protocol = find_protocol(config.protocol or "builtin")
+    return ImageList("kitti_depth", root, str(root / "splits"), "test", protocol, label="builtin")
+
+
+def _protocol(config: EvaluateConfig, split: str) -> Protocol:
+    if config.protocol is not None:
+        return find_protocol(config.protocol)
+    if split in PROTOCOLS and split in SPLITS:
+        return PROTOCOLS[split]
+    return protocol_of_dataset(config.dataset)
+
+
+def list_sha256(names: Sequence[str]) -> str:
+    """SHA-256 over the names, one a line: the same for two evaluations of the same images in the same order."""
+    return hashlib.sha256("".join(f"{name}\n" for name in names).encode()).hexdigest()

@@ -1,0 +1,73 @@
+"""Who may import whom (the layout of the house), read from the code itself."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "selfsup_depth"
+#: room -> rooms of ours that it may import (itself and selfsup_depth.errors always)
+GROUND: set[str] = set()
+ALLOWED = {
+    "geometry": GROUND,
+    "splits": GROUND,
+    "errors": GROUND,
+    "config": GROUND,
+    "cli": GROUND,
+    "networks": GROUND,
+    "losses": GROUND,
+    "checkpoints": GROUND,
+    "structures": {"geometry"},
+    "datasets": {"geometry", "splits", "structures"},
+    "synthesis": {"geometry", "structures"},
+    "methods": {"geometry", "structures", "config", "networks", "losses", "synthesis"},
+    "predictor": {"structures", "config", "checkpoints", "methods"},
+    "report": {"structures"},
+    "evaluation": {"geometry", "splits", "structures", "datasets", "checkpoints", "predictor", "methods", "version"},
+    "prediction_files": {"checkpoints", "report", "version"},
+    "trainer": {"structures", "config", "checkpoints"},
+}
+SOURCES = [
+    path for folder in ("geometry", "splits", "trainer", PACKAGE) for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+def room_of(module: str) -> str | None:
+    parts = module.split(".")
+    if parts[0] in ("geometry", "splits", "trainer"):
+        return parts[0]
+    if parts[0] == PACKAGE:
+        return parts[1] if len(parts) > 1 else "version"
+    return None
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively; name the whole module"
+            found.add(node.module if node.module != PACKAGE else f"{PACKAGE}.{node.names[0].name}")
+    return {module.replace(f"{PACKAGE}.__version__", PACKAGE) for module in found}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_arrow_points_upward(path):
+    room = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    if room in ("version", "__init__"):
+        return  # selfsup_depth/__init__.py offers the public names lazily
+    seen = {room_of(module) for module in imports_of(path)} - {None, room, "errors"}
+    assert seen <= ALLOWED[room], f"{path.relative_to(ROOT)} may not import {sorted(seen - ALLOWED[room])}"
+
+
+def test_grid_sample_has_one_home():
+    users = [path.name for path in SOURCES if "grid_sample(" in path.read_text()]
+    assert users == ["warp.py"]
+
+
+def test_no_attics():
+    assert not [path for path in SOURCES if path.stem in ("utils", "misc", "common", "helpers")]

@@ -1,0 +1,235 @@
+"""The loop: schedule, resume to the same bits, accumulation, guard, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.structures import Losses
+from trainer.loop import Validation
+
+
+def weights(trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trainer.method.state_dict().items()}
+
+
+def assert_same_bits(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+def toy(setup):  # the method class of conftest, without importing conftest by name
+    return type(setup.trainer().method)
+
+
+def test_learning_rate_drops_at_epoch_15_and_not_14(setup):
+    trainer = setup.changed(learning_rate=1e-4).trainer()
+    rates = [trainer.learning_rate(epoch) for epoch in range(20)]
+    assert rates[:15] == [1e-4] * 15
+    assert rates[15:] == pytest.approx([1e-5] * 5)
+
+
+def test_the_rate_of_each_epoch_reaches_the_optimizer(setup):
+    trainer = setup.changed(scheduler_step_size=2).trainer()
+    trainer.fit()
+    lines = [json.loads(line) for line in (setup.folder / "toy" / "metrics.jsonl").read_text().splitlines()]
+    rates = {line["epoch"]: line["learning_rate"] for line in lines if line["kind"] == "train"}
+    assert rates == {0: 1e-2, 1: 1e-2, 2: pytest.approx(1e-3)}
+
+
+class Killed(BaseException):
+    pass
+
+
+def stop_after(steps: int, method_class):
+    class Stopping(method_class):
+        def losses(self, batch, generator=None):
+            if self.calls == steps:
+                raise Killed
+            return super().losses(batch, generator)
+
+    return Stopping()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 6, 11, 14])
+def test_a_killed_run_resumes_to_the_same_bits(setup, tmp_path, steps):
+    whole = type(setup)(tmp_path / "whole").changed(run={"save_steps": 2})
+    uninterrupted = whole.trainer()
+    uninterrupted.fit()
+
+    cut = type(setup)(tmp_path / "cut").changed(run={"save_steps": 2})
+    with pytest.raises(Killed):
+        cut.trainer(stop_after(steps, toy(setup))).fit()
+    torch.manual_seed(999)  # whatever the new process has drawn before
+    resumed = cut.changed(run={"save_steps": 2, "resume": True}).trainer()
+    torch.randn(7)
+    resumed.fit()
+    assert_same_bits(weights(uninterrupted), weights(resumed))
+    assert resumed.position == uninterrupted.position
+    one = uninterrupted.optimizer.state_dict()["state"]
+    other = resumed.optimizer.state_dict()["state"]
+    for key in one:
+        assert_same_bits(one[key], other[key])
+
+
+def test_resumed_log_has_each_step_once(setup):
+    cut = setup.changed(run={"save_steps": 2})
+    with pytest.raises(Killed):
+        cut.trainer(stop_after(8, toy(setup))).fit()
+    cut.changed(run={"save_steps": 2, "resume": True}).trainer().fit()
+    lines = [json.loads(line) for line in (setup.folder / "toy" / "metrics.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines if line["kind"] == "train"]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 15
+
+
+def test_resume_without_a_checkpoint_starts_from_the_beginning(setup):
+    trainer = setup.changed(run={"resume": True}).trainer()
+    trainer.fit()
+    assert trainer.position.step == 15
+
+
+def test_resume_with_other_options_is_refused_by_name(setup):
+    setup.trainer().fit()
+    with pytest.raises(UserError, match=r"--learning_rate: 0.01 -> 0.5"):
+        setup.changed(run={"resume": True}, learning_rate=0.5).trainer().fit()
+
+
+def test_resume_may_train_longer(setup):
+    setup.trainer().fit()
+    longer = setup.changed(run={"resume": True}, num_epochs=4).trainer()
+    longer.fit()
+    assert longer.position.step == 20
+
+
+def test_results_do_not_depend_on_workers(setup, tmp_path):
+    results = []
+    for workers in (0, 1, 2):
+        trainer = type(setup)(tmp_path / str(workers)).changed(workers=workers, num_epochs=2).trainer()
+        trainer.fit()
+        results.append(weights(trainer))
+    assert_same_bits(results[0], results[1])
+    assert_same_bits(results[0], results[2])
+
+
+class Quiet(nn.Module):
+    """A method without batch norm, dropout and noise: accumulation is then exact arithmetic."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.networks = nn.ModuleDict({"depth": nn.Conv2d(3, 1, 3, padding=1)})
+
+    def losses(self, batch, generator=None):
+        error = self.networks["depth"](batch.target.image) - batch.target.image.mean(1, keepdim=True)
+        return Losses({"fit": error.square().mean()})
+
+
+def test_accumulated_batches_are_one_large_batch(setup, tmp_path):
+    at_once = type(setup)(tmp_path / "once").changed(batch_size=8, num_epochs=1).trainer(Quiet())
+    in_parts = type(setup)(tmp_path / "parts").changed(batch_size=4, accumulate_steps=2, num_epochs=1).trainer(Quiet())
+    at_once.fit()
+    in_parts.fit()
+    assert at_once.steps_per_epoch == in_parts.steps_per_epoch == 2
+    for one, other in zip(at_once.method.parameters(), in_parts.method.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-7)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_low_precision_trains(setup, precision):
+    trainer = setup.changed(precision=precision).trainer()
+    before = weights(trainer)
+    trainer.fit()
+    after = weights(trainer)
+    assert all(value.isfinite().all() for value in after.values())
+    assert not torch.equal(before["networks.depth.0.weight"], after["networks.depth.0.weight"])
+
+
+def test_gradients_are_clipped(setup):
+    trainer = setup.changed(clip_gradient_norm=1e-3).trainer()
+    seen = []
+    original = trainer.optimizer.step
+
+    def step(*args, **kwargs):
+        norms = torch.stack([p.grad.norm() for p in trainer.parameters if p.grad is not None])
+        seen.append(float(norms.norm()))
+        return original(*args, **kwargs)
+
+    trainer.optimizer.step = step
+    trainer.fit()
+    assert max(seen) <= 1.001e-3
+
+
+def test_a_loss_that_is_no_number_names_step_term_and_samples(setup):
+    with pytest.raises(UserError, match=r"step 6: the loss term fit is not a finite number \(samples sample") as caught:
+        setup.trainer(toy(setup)(poison_step=6)).fit()
+    assert "last saved checkpoint is intact" in str(caught.value)
+    resumed = setup.changed(run={"resume": True}).trainer()
+    resumed.fit()  # from the end of the first epoch, step 5
+    assert resumed.position.step == 15
+    assert all(value.isfinite().all() for value in weights(resumed).values())
+
+
+def test_an_infinite_gradient_names_its_network(setup):
+    with pytest.raises(UserError, match="step 3: the gradient of depth is not finite"):
+        setup.trainer(toy(setup)(poison_step=3, poison="gradient")).fit()
+
+
+def test_ctrl_c_saves_and_resumes_to_the_same_bits(setup, tmp_path):
+    uninterrupted = type(setup)(tmp_path / "whole").trainer()
+    uninterrupted.fit()
+
+    class Interrupting(toy(setup)):
+        def losses(self, batch, generator=None):
+            if self.calls == 7:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().losses(batch, generator)
+
+    with pytest.raises(KeyboardInterrupt):
+        setup.trainer(Interrupting()).fit()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resumed = setup.changed(run={"resume": True}).trainer()
+    resumed.fit()
+    assert_same_bits(weights(uninterrupted), weights(resumed))
+
+
+def test_best_is_the_lowest_score(setup):
+    scores = iter([3.0, 1.0, 2.0])
+    from selfsup_depth.checkpoints import load_checkpoint
+
+    trainer = setup.trainer(validate=lambda method, tick: Validation(next(scores), "toy", {}))
+    trainer.fit()
+    models = setup.folder / "toy" / "models"
+    assert load_checkpoint(models / "best").meta.epoch == 2
+    assert load_checkpoint(models / "last").meta.epoch == 3
+    assert sorted(path.name for path in models.iterdir()) == ["best", "last", "weights_0", "weights_1", "weights_2"]
+
+
+def test_a_training_set_smaller_than_a_step_is_refused(setup):
+    with pytest.raises(UserError, match="has 3 samples, fewer than one step needs"):
+        setup.trainer(length=3)
+
+
+def test_disk_full_keeps_the_last_good_checkpoint(setup, monkeypatch):
+    import errno
+
+    from selfsup_depth.checkpoints import find_checkpoint, load_checkpoint
+
+    setup.changed(num_epochs=1).trainer().fit()
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("selfsup_depth.checkpoints.atomic.write_synced", full)
+    with pytest.raises(UserError, match="the disk is full"):
+        setup.changed(run={"resume": True}).trainer().fit()
+    monkeypatch.undo()
+    found = find_checkpoint(setup.folder / "toy" / "models" / "last")
+    assert load_checkpoint(found, with_training_state=True).meta.epoch == 1

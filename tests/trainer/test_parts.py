@@ -1,0 +1,138 @@
+"""Sampler, health checks, guard, log and run folder, each by itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from rich.console import Console
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.structures import Losses
+from trainer.guard import FiniteGuard
+from trainer.health import CHECKS, FIRST_LOOK, WINDOW, HealthMonitor
+from trainer.logs import RunLog
+from trainer.run_folder import prepare_run_folder
+from trainer.sampler import EpochSampler
+from trainer.state import changed_options
+
+
+def test_sampler_shows_every_sample_once_and_each_epoch_anew():
+    sampler = EpochSampler(10, 2, seed=3)
+    orders = []
+    for epoch in range(3):
+        sampler.start_at(epoch)
+        batches = list(sampler)
+        assert all(key[0] == epoch for batch in batches for key in batch)
+        orders.append([index for batch in batches for _, index in batch])
+        assert sorted(orders[-1]) == list(range(10))
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_sampler_goes_on_anywhere():
+    sampler = EpochSampler(11, 2, seed=0)
+    sampler.start_at(4)
+    whole = list(sampler)
+    assert len(whole) == len(sampler) == 5
+    sampler.start_at(4, 3)
+    assert list(sampler) == whole[3:]
+
+
+HEALTHY = {
+    "disparity_variation": 0.5, "auto_masked": 0.3, "warp_error": 0.1, "identity_error": 0.2,
+    "translation": 0.05, "range_saturation": 0.01,
+}  # fmt: skip
+SICK = {
+    "collapsed": {"disparity_variation": 0.001},
+    "auto_masked": {"auto_masked": 0.99},
+    "warp_no_better": {"warp_error": 0.4},
+    "no_motion": {"translation": 1e-6},
+    "range_saturated": {"range_saturation": 0.9},
+}
+
+
+def watch(values: dict[str, float], steps: int = FIRST_LOOK + WINDOW) -> list[str]:
+    monitor = HealthMonitor()
+    losses = Losses({}, {}, {name: torch.tensor(value) for name, value in values.items()})
+    return [sentence for step in range(1, steps + 1) for sentence in monitor.watch(step, losses)]
+
+
+def test_a_healthy_run_is_left_in_peace():
+    assert watch(HEALTHY) == []
+    assert watch({name: HEALTHY[name] for name in ("warp_error",)}) == []
+
+
+def test_every_check_has_a_case():
+    assert set(SICK) == {check.name for check in CHECKS}
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_each_trouble_is_named_once_and_not_too_early(name):
+    found = watch(HEALTHY | SICK[name], steps=FIRST_LOOK + 3 * WINDOW)
+    assert len(found) == 1
+    assert found[0].startswith(f"step {FIRST_LOOK}")
+    assert watch(HEALTHY | SICK[name], steps=FIRST_LOOK - 1) == []
+
+
+def test_guard_on_a_device_reads_several_steps_at_once_and_names_the_first_bad_one():
+    guard = FiniteGuard(torch.device("cpu"))
+    guard.every = 10  # as on a GPU
+    for step in range(5):
+        value = float("nan") if step >= 3 else 1.0
+        guard.watch(step, Losses({"a": torch.tensor(1.0), "b": torch.tensor(value)}), ["x", "y", "z", "w"])
+    with pytest.raises(UserError, match=r"step 3: the loss term b .*samples x, y, z and 1 more"):
+        guard.check()
+    guard.check()  # said once
+
+
+def test_log_forgets_what_will_be_run_again(tmp_path):
+    log = RunLog(tmp_path)
+    for step in (10, 20, 30):
+        log.write("train", step, {"loss": 1.0 / step})
+    log.close()
+    with (tmp_path / "metrics.jsonl").open("a") as stream:
+        stream.write('{"kind": "train", "st')  # killed while writing
+    log = RunLog(tmp_path, go_on_from_step=20)
+    log.write("train", 30, {"loss": 0.5})
+    log.close()
+    steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [10, 20, 30]
+
+
+def test_log_writes_curves_and_pictures(tmp_path):
+    import numpy as np
+
+    log = RunLog(tmp_path)
+    log.write("train", 1, {"loss": 0.25, "note": "text is no curve"})
+    log.picture("depth", 1, np.zeros((4, 6, 3), dtype=np.uint8))
+    log.close()
+    events = b"".join(path.read_bytes() for path in (tmp_path / "events").iterdir())
+    assert b"train/loss" in events
+    assert b"depth" in events
+    assert b"train/note" not in events
+
+
+def test_an_earlier_run_is_moved_aside_not_overwritten(tmp_path):
+    folder = tmp_path / "mdp"
+    console = Console(quiet=True)
+    for number in range(3):
+        prepare_run_folder(folder, {"number": number}, False, console)
+        (folder / "models").mkdir()
+        (folder / "models" / "mark").write_text(str(number))
+    assert (tmp_path / "mdp.old1" / "models" / "mark").read_text() == "0"
+    assert (tmp_path / "mdp.old2" / "models" / "mark").read_text() == "1"
+    prepare_run_folder(folder, {"number": 9}, True, console)  # --resume leaves everything where it is
+    assert (folder / "models" / "mark").read_text() == "2"
+    assert "number: 2" in (folder / "config.yaml").read_text()
+
+
+def test_a_run_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written.*--log_dir"):
+        prepare_run_folder(tmp_path / "file" / "mdp", {}, False, Console(quiet=True))
+
+
+def test_changed_options_are_listed_except_harmless_ones():
+    before, now = {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "c": 4}
+    assert changed_options(before, now, frozenset({"c"})) == ["--b: 2 -> 5"]
