@@ -42,7 +42,7 @@ EXAMPLES = 4  # rows of the picture at the end
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    console = Console()
+    console = Console(soft_wrap=True)
     config = read_config(argv)
     torch.manual_seed(config.run.seed)
     training, validation = build_datasets(config, console)

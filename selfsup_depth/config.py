@@ -155,6 +155,8 @@ class OptimizerConfig:
     """Arithmetic of the networks; warps and losses are always fp32."""
     clip_gradient_norm: float = 10.0
     """Longer gradients are shortened to this norm; 0: never."""
+    ema_decay: float = 0.995
+    """Validate, save and predict with a running average of the weights; 0: with the last ones, as published."""
     accumulate_steps: int = 1
     """Batches per optimiser step; the effective batch is batch_size times this."""
 
@@ -164,6 +166,8 @@ class OptimizerConfig:
                 raise UserError(f"--{name} must be at least 1, found {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise UserError(f"--learning_rate must be positive, found {self.learning_rate:g}")
+        if not 0 <= self.ema_decay < 1:
+            raise UserError(f"--ema_decay must be at least 0 and below 1, found {self.ema_decay:g}")
         if self.clip_gradient_norm < 0:
             raise UserError(f"--clip_gradient_norm must not be negative, found {self.clip_gradient_norm:g}")
 

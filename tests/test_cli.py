@@ -114,6 +114,7 @@ def test_switch_with_a_wrong_value_is_refused():
         (lambda: OptimizerConfig(batch_size=0), "--batch_size must be at least 1"),
         (lambda: OptimizerConfig(learning_rate=0), "--learning_rate must be positive"),
         (lambda: OptimizerConfig(clip_gradient_norm=-1), "--clip_gradient_norm"),
+        (lambda: OptimizerConfig(ema_decay=1.0), "--ema_decay"),
         (lambda: RunConfig(model_name="a/b"), "--model_name must be a plain folder name"),
         (lambda: RunConfig(log_frequency=0), "--log_frequency"),
     ],

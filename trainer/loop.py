@@ -22,6 +22,7 @@ from selfsup_depth.checkpoints import (
 from selfsup_depth.config import OptimizerConfig, RunConfig
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Batch, Losses, Method
+from trainer.averaging import WeightAverage
 from trainer.guard import FiniteGuard
 from trainer.health import HealthMonitor
 from trainer.interrupt import Interruptible, ignore_interrupts
@@ -94,7 +95,7 @@ class Trainer:
         self.method = method.to(device)
         self.data, self.hooks, self.settings, self.run = data, hooks, settings, run
         self.folder = run.log_dir / run.model_name
-        self.console = Console()
+        self.console = Console(soft_wrap=True)
         self.sampler = EpochSampler(len(data.dataset), settings.batch_size, seed=run.seed)  # type: ignore[arg-type]
         self.steps_per_epoch = len(self.sampler) // settings.accumulate_steps
         if self.steps_per_epoch == 0:
@@ -105,6 +106,7 @@ class Trainer:
         self.parameters = [p for p in method.networks.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
         self.precision = Precision(settings.precision, self.device)
+        self.average = WeightAverage(method.networks, settings.ema_decay)
         self.guard = FiniteGuard(self.device)
         self.health = HealthMonitor()
         self.position = Position()
@@ -180,6 +182,7 @@ class Trainer:
             self.guard.check_gradient(self.position.step, norm, self.method.networks)
         self.precision.scaler.step(self.optimizer)
         self.precision.scaler.update()
+        self.average.update()
         self.optimizer.zero_grad(set_to_none=True)
         return losses
 
@@ -187,7 +190,8 @@ class Trainer:
         """Validate, keep the best, save; then the position is the start of the next epoch."""
         self.guard.check()
         self.method.eval()
-        validation = self.hooks.validate(self.method, progress.validating)
+        with self.average.applied():
+            validation = self.hooks.validate(self.method, progress.validating)
         self.position.epoch, self.position.step_in_epoch = epoch + 1, 0
         models = self.folder / "models"
         if validation is not None:
@@ -257,13 +261,14 @@ class Trainer:
         return step % every == 0
 
     def _save_last(self, validation: Validation | None) -> None:
-        state = capture(self.position, self.optimizer, self.precision.scaler, self.hooks.options)
+        state = capture(self.position, self.optimizer, self.precision.scaler, self.average, self.hooks.options)
         self._save(self.folder / "models" / "last", validation, state)
 
     def _save(self, folder: Path, validation: Validation | None, state: dict[str, Any] | None = None) -> None:
         self.guard.check()  # nothing is saved after a loss that was no number
         meta = self.hooks.describe(self.position, validation)
-        save_checkpoint(folder, dict(self.method.networks.items()), meta, state)
+        with self.average.applied():
+            save_checkpoint(folder, dict(self.method.networks.items()), meta, state)
 
     def _resume(self) -> bool:
         folder = find_checkpoint(self.folder / "models" / "last")
@@ -282,6 +287,6 @@ class Trainer:
                 f"--load_weights_folder {folder}"
             )
         load_into(self.method.networks, checkpoint, None)
-        self.position = restore(state, self.optimizer, self.precision.scaler)
+        self.position = restore(state, self.optimizer, self.precision.scaler, self.average)
         self.console.print(f"resuming at epoch {self.position.epoch + 1}, step {self.position.step}")
         return True

@@ -26,7 +26,9 @@ def prepare_run_folder(folder: Path, options: dict[str, Any], resume: bool, cons
             plain = {name: value for name, value in options.items() if value is not None and name != "resume"}
             (folder / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
     except OSError as error:
-        raise UserError(f"the run folder {folder} cannot be written: {error.strerror}; choose another --log_dir") from error
+        raise UserError(
+            f"the run folder {folder} cannot be written: {error.strerror}; choose another --log_dir"
+        ) from error
 
 
 def _free_name(folder: Path) -> Path:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from trainer.averaging import WeightAverage
+
 
 @dataclass
 class Position:
@@ -20,7 +22,11 @@ class Position:
 
 
 def capture(
-    position: Position, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, options: dict[str, Any]
+    position: Position,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    average: WeightAverage,
+    options: dict[str, Any],
 ) -> dict[str, Any]:
     """Training state as plain types and tensors (loadable with weights_only=True)."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
@@ -28,6 +34,7 @@ def capture(
         "position": asdict(position),
         "optimizer": optimizer.state_dict(),
         "scaler": scaler.state_dict(),
+        "average": average.state(),
         "torch_rng": torch.get_rng_state(),
         "cuda_rng": cuda,
         "options": options,
@@ -35,11 +42,15 @@ def capture(
 
 
 def restore(
-    state: Mapping[str, Any], optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+    state: Mapping[str, Any],
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    average: WeightAverage,
 ) -> Position:
-    """Undo `capture` into a fresh optimizer and scaler."""
+    """Undo `capture` into a fresh optimizer, scaler and average; the saved networks are loaded already."""
     optimizer.load_state_dict(state["optimizer"])
     scaler.load_state_dict(state["scaler"])
+    average.restore(state["average"])
     torch.set_rng_state(state["torch_rng"])
     if state["cuda_rng"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda_rng"])

@@ -101,7 +101,7 @@ def _builtin_list(config: EvaluateConfig) -> ImageList:
 
     root = ensure_builtin_drive()
     protocol = find_protocol(config.protocol or "builtin")
-    return ImageList("kitti_depth", root, str(root / "splits"), "test", protocol, label="builtin")
+    return ImageList("builtin", root, str(root / "splits"), "test", protocol, label="builtin")
 
 
 def _protocol(config: EvaluateConfig, split: str) -> Protocol:

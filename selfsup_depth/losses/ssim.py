@@ -3,8 +3,8 @@
 Let e = prediction - target, and let m, v, k be the local mean of e, its variance and its covariance with
 the target. Then SSIM's four factors are A = 2 mean_x mean_y + C1, C = A + m^2, D = 2 (var_y + k) + v + C2 and
 B = D - v, so that (1 - SSIM) / 2 = (A v + D m^2) / (2 C D): a sum of small positive terms instead of a
-difference of large ones, exactly 0 for equal images, and within [0, 1] without clamping. The written-out gradient halves the time and the memory
-of automatic differentiation.
+difference of large ones, exactly 0 for equal images, and within [0, 1] without clamping. The written-out
+gradient takes about half the time and a third of the memory of automatic differentiation.
 """
 
 from __future__ import annotations

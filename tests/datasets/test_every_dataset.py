@@ -17,6 +17,7 @@ def what_to_ask(name: str, trees) -> dict:
     examples = {
         "kitti": lambda: {"data_path": trees.kitti_raw(), "lines": raw_lines},
         "kitti_depth": lambda: {"data_path": trees.kitti_depth(), "lines": raw_lines},
+        "builtin": lambda: {"data_path": trees.kitti_depth(), "lines": raw_lines},
         "kitti_odom": lambda: {"data_path": trees.kitti_odom(), "lines": ("9 1 l", "9 2 r", "9 99 l")},
         "stereo_folder": lambda: {"data_path": trees.stereo_folder(parts=("train",))},
         "simsin": lambda: {"data_path": trees.simsin()},

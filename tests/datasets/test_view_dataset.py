@@ -167,12 +167,13 @@ def test_a_large_index_lists_each_directory_once(trees, ask, monkeypatch):
         f"2011_09_26/2011_09_26_drive_{n % 40:04d}_sync {n // 40} {side}" for n in range(22_500) for side in "lr"
     )
     listed: list[str] = []
+    asked: list[object] = []
     scandir = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or scandir(folder))
-    asked = []
-    monkeypatch.setattr(os.path, "exists", asked.append)
-    monkeypatch.setattr(Path, "exists", asked.append)
-    dataset = build_dataset("kitti", ask(data_path=path, lines=lines, frame_ids=(0, -1, 1, "s")))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", lambda folder: listed.append(folder) or scandir(folder))
+        patched.setattr(os.path, "exists", asked.append)
+        patched.setattr(Path, "exists", asked.append)
+        dataset = build_dataset("kitti", ask(data_path=path, lines=lines, frame_ids=(0, -1, 1, "s")))
     assert dataset.report.listed == 45_000
     assert dataset.report.kept == len(dataset) == 4  # frames 1 and 2 of the one drive that exists
     assert len(listed) == len(set(listed)) <= 2 * 40 + 1

@@ -16,12 +16,13 @@ from splits import SplitLine, parse_line
 
 HEIGHT, WIDTH = 38, 124  # a tenth of KITTI's, so that calibration and images agree
 FX, CX, CY = 72.0, 61.0, 17.0
+CAMERA_AHEAD_M = 0.27  # of the scanner: what tells camera depth from the scanner's forward distance
 
 
 def depth_of(frame: int) -> np.ndarray:
     """[HEIGHT, WIDTH] whole metres, 3 to 60, different for each frame."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    return (3 + (rows // 4 + columns // 8 + 7 * frame) % 58).astype(np.float32)
+    return (3 + (rows // 3 + columns // 5 + 7 * frame) % 58).astype(np.float32)
 
 
 def write_kitti_raw(root: Path, lines: Iterable[str], *, images: bool = True, scans: bool = True) -> Path:
@@ -58,7 +59,8 @@ def _write_scan(path: Path, item: SplitLine) -> None:
     rows, columns = np.mgrid[0:HEIGHT:2, 0:WIDTH:2].reshape(2, -1)
     forward = depth[rows, columns]
     # The published maps put a point projected to (u, v) into column round(u) - 1, row round(v) - 1.
-    right, down = (columns + 1 - CX) / FX * forward, (rows + 1 - CY) / FX * forward
+    z = forward - CAMERA_AHEAD_M
+    right, down = (columns + 1 - CX) / FX * z, (rows + 1 - CY) / FX * z
     points = np.stack([forward, -right, -down, np.zeros_like(forward)], axis=1)
     points.astype(np.float32).tofile(path)
 
@@ -70,7 +72,7 @@ def _write_calibration(folder: Path) -> None:
         for n in (2, 3)
     )
     (folder / "calib_cam_to_cam.txt").write_text(f"calib_time: 09-Jan-2012\nR_rect_00: 1 0 0 0 1 0 0 0 1\n{cameras}")
-    (folder / "calib_velo_to_cam.txt").write_text("R: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 0\n")
+    (folder / "calib_velo_to_cam.txt").write_text(f"R: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 {-CAMERA_AHEAD_M}\n")
 
 
 @dataclass

@@ -30,6 +30,11 @@ def test_by_hand():
     assert (scores.a1, scores.a2, scores.a3) == (0.0, 0.5, 0.5)
 
 
+def test_each_threshold_is_a_power_of_the_first():
+    scores = depth_scores(np.ones(4), np.array([1.2, 1 / 1.5, 1.9, 1 / 2.5]))  # 1.25, 1.5625, 1.953
+    assert (scores.a1, scores.a2, scores.a3) == (0.25, 0.5, 0.75)
+
+
 def test_sq_rel_is_divided_by_the_depth_once():
     # (3 - 1)^2 / 1 = 4 and (30 - 10)^2 / 10 = 40: it grows with the depth, as published.
     assert depth_scores(np.array([1.0]), np.array([3.0])).sq_rel == pytest.approx(4)

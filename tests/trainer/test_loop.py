@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from selfsup_depth.checkpoints import find_checkpoint, load_checkpoint
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Losses
 from trainer.loop import Validation
@@ -44,6 +45,11 @@ def test_the_rate_of_each_epoch_reaches_the_optimizer(setup):
     assert rates == {0: 1e-2, 1: 1e-2, 2: pytest.approx(1e-3)}
 
 
+def saved_networks(setup) -> dict[str, torch.Tensor]:
+    """The averaged weights that are validated and predicted with."""
+    return dict(load_checkpoint(setup.folder / "toy" / "models" / "last").state_dicts["depth"])
+
+
 class Killed(BaseException):
     pass
 
@@ -73,6 +79,7 @@ def test_a_killed_run_resumes_to_the_same_bits(setup, tmp_path, steps):
     resumed.fit()
     assert_same_bits(weights(uninterrupted), weights(resumed))
     assert resumed.position == uninterrupted.position
+    assert_same_bits(saved_networks(whole), saved_networks(cut))
     one = uninterrupted.optimizer.state_dict()["state"]
     other = resumed.optimizer.state_dict()["state"]
     for key in one:
@@ -202,8 +209,6 @@ def test_ctrl_c_saves_and_resumes_to_the_same_bits(setup, tmp_path):
 
 def test_best_is_the_lowest_score(setup):
     scores = iter([3.0, 1.0, 2.0])
-    from selfsup_depth.checkpoints import load_checkpoint
-
     trainer = setup.trainer(validate=lambda method, tick: Validation(next(scores), "toy", {}))
     trainer.fit()
     models = setup.folder / "toy" / "models"
@@ -220,8 +225,6 @@ def test_a_training_set_smaller_than_a_step_is_refused(setup):
 def test_disk_full_keeps_the_last_good_checkpoint(setup, monkeypatch):
     import errno
 
-    from selfsup_depth.checkpoints import find_checkpoint, load_checkpoint
-
     setup.changed(num_epochs=1).trainer().fit()
 
     def full(*args, **kwargs):
@@ -233,3 +236,17 @@ def test_disk_full_keeps_the_last_good_checkpoint(setup, monkeypatch):
     monkeypatch.undo()
     found = find_checkpoint(setup.folder / "toy" / "models" / "last")
     assert load_checkpoint(found, with_training_state=True).meta.epoch == 1
+
+
+def test_what_is_validated_and_saved_is_the_average(setup):
+    seen = []
+
+    def validate(method, tick):
+        seen.append(method.networks["depth"][0].weight.detach().clone())
+        return Validation(1.0, "toy", {})
+
+    trainer = setup.changed(num_epochs=1, ema_decay=0.9).trainer(validate=validate)
+    trainer.fit()
+    saved = saved_networks(setup)["0.weight"]
+    assert torch.equal(saved, seen[0])
+    assert not torch.equal(saved, trainer.method.networks["depth"][0].weight)

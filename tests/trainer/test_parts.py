@@ -10,6 +10,7 @@ from rich.console import Console
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Losses
+from trainer.averaging import WeightAverage
 from trainer.guard import FiniteGuard
 from trainer.health import CHECKS, FIRST_LOOK, WINDOW, HealthMonitor
 from trainer.logs import RunLog
@@ -136,3 +137,32 @@ def test_a_run_folder_that_cannot_be_written_is_said(tmp_path):
 def test_changed_options_are_listed_except_harmless_ones():
     before, now = {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "c": 4}
     assert changed_options(before, now, frozenset({"c"})) == ["--b: 2 -> 5"]
+
+
+def test_average_follows_its_formula_and_gives_the_own_weights_back():
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+    average = WeightAverage(network, decay=0.5)
+    weight = network[0].weight
+    with torch.no_grad():
+        weight.fill_(1.0)
+    expected = average._average["0.weight"].item()
+    for step, value in enumerate((1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0, 17.0, 19.0)):
+        with torch.no_grad():
+            weight.fill_(value)
+        average.update()
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * value
+    own = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with average.applied():
+        assert weight.item() == pytest.approx(expected)
+    assert all(torch.equal(own[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_average_of_decay_zero_is_the_network_itself():
+    network = torch.nn.Linear(1, 1)
+    average = WeightAverage(network, decay=0.0)
+    average.update()
+    before = network.weight.clone()
+    with average.applied():
+        assert torch.equal(network.weight, before)
+    assert average.state() == {}

@@ -49,12 +49,21 @@ def car(builder: MeshBuilder) -> None:
     _details(builder, front, rear, width, waist)
 
 
-def _body(builder: MeshBuilder, front: float, rear: float, width: float, waist: float, paint: Surface) -> None:
+def _body(
+    builder: MeshBuilder, front: float, rear: float, width: float, waist: float, paint: Surface
+) -> None:
     """The shell below the windows: its outline seen from the side, drawn out over the width."""
     nose = 0.86 * waist
     outline = [
-        (rear + 0.05, 0.24), (front - 0.08, 0.24), (front, 0.42), (front - 0.02, nose - 0.12), (front - 0.14, nose),
-        (front - 0.26 * (front - rear), waist), (rear + 0.12, waist), (rear, waist - 0.12), (rear, 0.4),
+        (rear + 0.05, 0.24),
+        (front - 0.08, 0.24),
+        (front, 0.42),
+        (front - 0.02, nose - 0.12),
+        (front - 0.14, nose),
+        (front - 0.26 * (front - rear), waist),
+        (rear + 0.12, waist),
+        (rear, waist - 0.12),
+        (rear, 0.4),
     ]
     points, half = np.array(outline), width / 2
     left = np.insert(points, 1, half, axis=1)
@@ -62,7 +71,9 @@ def _body(builder: MeshBuilder, front: float, rear: float, width: float, waist: 
     shell = [right, left, np.roll(left, -1, axis=0), np.roll(right, -1, axis=0)]
     builder.quads(np.stack(shell, axis=1), paint)
     for ring, order in ((left, [0, 2, 1]), (right, [0, 1, 2])):
-        fan = np.stack([np.tile(ring.mean(axis=0), (len(ring), 1)), ring, np.roll(ring, -1, axis=0)], 1)[:, order]
+        fan = np.stack([np.tile(ring.mean(axis=0), (len(ring), 1)), ring, np.roll(ring, -1, axis=0)], 1)[
+            :, order
+        ]
         builder.triangles(fan, fan[:, :, ::2] / paint.period, paint)
     for x in np.linspace(rear * 0.45, front * 0.42, 3):
         for side in (half + 0.004, -half - 0.004):
@@ -72,13 +83,26 @@ def _body(builder: MeshBuilder, front: float, rear: float, width: float, waist: 
 
 
 def _cabin(
-    builder: MeshBuilder, x: tuple[float, float], slope: tuple[float, float], width: float, waist: float, roof: float, paint: Surface
+    builder: MeshBuilder,
+    x: tuple[float, float],
+    slope: tuple[float, float],
+    width: float,
+    waist: float,
+    roof: float,
+    paint: Surface,
 ) -> None:
     """Windows all round with posts between them, and the roof."""
     rng = builder.rng
     low, high = width / 2 - 0.03, width / 2 - 0.2
     bottom = np.array([(x[0], -low, waist), (x[1], -low, waist), (x[1], low, waist), (x[0], low, waist)])
-    top = np.array([(x[0] + slope[0], -high, roof), (x[1] - slope[1], -high, roof), (x[1] - slope[1], high, roof), (x[0] + slope[0], high, roof)])
+    top = np.array(
+        [
+            (x[0] + slope[0], -high, roof),
+            (x[1] - slope[1], -high, roof),
+            (x[1] - slope[1], high, roof),
+            (x[0] + slope[0], high, roof),
+        ]
+    )
     dark = float(rng.uniform(0.1, 0.35))
     glass = Surface("glass", (dark, dark, dark * 1.1), 1.4, gloss=0.75)
     frustum(builder, bottom, top, glass, paint)
@@ -113,7 +137,13 @@ def _details(builder: MeshBuilder, front: float, rear: float, width: float, wais
         box(builder, (front - 0.1, y[0], 0.52), (front + 0.008, y[1], 0.66), _LAMP)
         box(builder, (rear - 0.012, y[0] + 0.05, waist - 0.28), (rear + 0.1, y[1], waist - 0.12), _TAIL)
         mirror = sorted((side * half, side * (half + 0.17)))
-        box(builder, (front * 0.3, mirror[0], waist), (front * 0.3 + 0.1, mirror[1], waist + 0.14), _TRIM, floating=True)
+        box(
+            builder,
+            (front * 0.3, mirror[0], waist),
+            (front * 0.3 + 0.1, mirror[1], waist + 0.14),
+            _TRIM,
+            floating=True,
+        )
     for x in (front + 0.004, rear - 0.016):
         box(builder, (x, -0.26, 0.4), (x + 0.012, 0.26, 0.52), _PLATE)
     box(builder, (front - 0.05, -0.5, 0.3), (front + 0.006, 0.5, 0.38), _TRIM)

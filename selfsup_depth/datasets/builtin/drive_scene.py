@@ -24,7 +24,9 @@ FloatArray = NDArray[np.float64]
 STEP = 0.7  # metres per frame on average
 CAMERA_HEIGHT = 1.65
 _VIEW = 180.0  # metres of street beyond the last frame
-_CAMERA_AXES = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]])  # camera (right, down, ahead) in (ahead, left, up)
+_CAMERA_AXES = np.array(
+    [[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]]
+)  # camera (right, down, ahead) in (ahead, left, up)
 
 
 @dataclass(frozen=True)

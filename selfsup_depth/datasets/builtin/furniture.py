@@ -24,7 +24,9 @@ def _wood(rng: np.random.Generator, period: float = 0.8) -> Surface:
 def _cloth(rng: np.random.Generator) -> Surface:
     colour = rng.uniform(0.25, 1.0, 3)
     texture = ("weave", "checks", "carpet")[rng.integers(3)]
-    return Surface(texture, (float(colour[0]), float(colour[1]), float(colour[2])), float(rng.uniform(0.5, 1.0)))
+    return Surface(
+        texture, (float(colour[0]), float(colour[1]), float(colour[2])), float(rng.uniform(0.5, 1.0))
+    )
 
 
 def bookshelf(builder: MeshBuilder) -> None:
@@ -79,12 +81,20 @@ def desk(builder: MeshBuilder) -> None:
     rng = builder.rng
     box(builder, (-0.7, 0.02, 0.71), (0.7, 0.7, 0.74), _wood(rng), floating=True)
     _legs(builder, 0.66, (0.06, 0.66), 0.71, 0.02)
-    box(builder, (-0.3, 0.16, 0.83), (0.3, 0.2, 1.2), Surface("patch", (0.12, 0.12, 0.13), 0.6), floating=True)
+    box(
+        builder, (-0.3, 0.16, 0.83), (0.3, 0.2, 1.2), Surface("patch", (0.12, 0.12, 0.13), 0.6), floating=True
+    )
     screen = Surface(_PICTURES[rng.integers(len(_PICTURES))], (1.3, 1.3, 1.3), gloss=0.15)
-    builder.quad([(0.28, 0.203, 0.85), (-0.28, 0.203, 0.85), (-0.28, 0.203, 1.18), (0.28, 0.203, 1.18)], screen, fit=True)
+    builder.quad(
+        [(0.28, 0.203, 0.85), (-0.28, 0.203, 0.85), (-0.28, 0.203, 1.18), (0.28, 0.203, 1.18)],
+        screen,
+        fit=True,
+    )
     box(builder, (-0.03, 0.14, 0.74), (0.03, 0.17, 0.9), _METAL)
     page = Surface("photo_page", (1.4, 1.4, 1.4))
-    builder.quad([(0.5, 0.3, 0.742), (0.2, 0.3, 0.742), (0.2, 0.6, 0.742), (0.5, 0.6, 0.742)][::-1], page, fit=True)
+    builder.quad(
+        [(0.5, 0.3, 0.742), (0.2, 0.3, 0.742), (0.2, 0.6, 0.742), (0.5, 0.6, 0.742)][::-1], page, fit=True
+    )
     _trinket(builder.at(-0.5, 0.35, 0.74))
     chair(builder.at(0.0, 0.95, 0, np.pi + float(rng.normal(0, 0.3))))
 
@@ -113,7 +123,14 @@ def chair(builder: MeshBuilder) -> None:
 def floor_lamp(builder: MeshBuilder) -> None:
     cylinder(builder.at(0, 0.25), 0.15, 0.03, _METAL, sides=14)
     cylinder(builder.at(0, 0.25), 0.013, 1.35, _METAL, sides=6)
-    cylinder(builder.at(0, 0.25, 1.32), 0.2, 0.28, Surface("folds", (1.5, 1.35, 1.0), 0.6), top_radius=0.12, sides=16)
+    cylinder(
+        builder.at(0, 0.25, 1.32),
+        0.2,
+        0.28,
+        Surface("folds", (1.5, 1.35, 1.0), 0.6),
+        top_radius=0.12,
+        sides=16,
+    )
 
 
 def pot_plant(builder: MeshBuilder) -> None:
@@ -131,17 +148,27 @@ def toys(builder: MeshBuilder) -> None:
     blob(builder.at(-0.35, 0.4, 0.19), (0.19, 0.19, 0.19), _cloth(builder.rng), roughness=0.0, detail=3)
     turned = builder.at(0.1, 0.35, 0, float(builder.rng.uniform(0, 1.5)))
     box(turned, (-0.2, -0.15, 0), (0.2, 0.15, 0.28), _cloth(builder.rng))
-    cylinder(builder.at(0.5, 0.3), 0.13, 0.36, Surface("marble", (0.6, 0.7, 0.75), 0.5), top_radius=0.16, sides=18)
+    cylinder(
+        builder.at(0.5, 0.3), 0.13, 0.36, Surface("marble", (0.6, 0.7, 0.75), 0.5), top_radius=0.16, sides=18
+    )
 
 
 def picture(builder: MeshBuilder) -> None:
     """A framed photograph on the wall, its middle 1.6 m above the floor."""
     rng = builder.rng
     half, high = float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.2, 0.38))
-    box(builder, (-half - 0.04, 0, 1.56 - high), (half + 0.04, 0.03, 1.64 + high), _wood(rng, 0.3), floating=True)
+    box(
+        builder,
+        (-half - 0.04, 0, 1.56 - high),
+        (half + 0.04, 0.03, 1.64 + high),
+        _wood(rng, 0.3),
+        floating=True,
+    )
     surface = Surface(_PICTURES[rng.integers(len(_PICTURES))], (1.1, 1.1, 1.1))
     low, top = 1.6 - high, 1.6 + high
-    builder.quad([(half, 0.032, low), (-half, 0.032, low), (-half, 0.032, top), (half, 0.032, top)], surface, fit=True)
+    builder.quad(
+        [(half, 0.032, low), (-half, 0.032, low), (-half, 0.032, top), (half, 0.032, top)], surface, fit=True
+    )
 
 
 def mirror(builder: MeshBuilder) -> None:
@@ -151,7 +178,14 @@ def mirror(builder: MeshBuilder) -> None:
     builder.quad([(0.4, 0.032, 0.35), (-0.4, 0.032, 0.35), (-0.4, 0.032, 1.9), (0.4, 0.032, 1.9)], glass)
 
 
-def _legs(builder: MeshBuilder, x: float, y: tuple[float, float], height: float, half: float, surface: Surface = _METAL) -> None:
+def _legs(
+    builder: MeshBuilder,
+    x: float,
+    y: tuple[float, float],
+    height: float,
+    half: float,
+    surface: Surface = _METAL,
+) -> None:
     for side in (-x, x):
         for depth in y:
             box(builder, (side - half, depth - half, 0), (side + half, depth + half, height), surface)

@@ -12,8 +12,23 @@ from selfsup_depth.datasets.builtin.solids import box
 _FRAME = Surface("paint", (1.3, 1.3, 1.25), 1.0)
 _STONE = Surface("concrete", (0.8, 0.77, 0.7), 1.5)
 _METAL = Surface("paint", (0.2, 0.21, 0.22), 1.0)
-_POSTERS = ("photo_astronaut", "photo_cat", "photo_coffee", "photo_rocket", "photo_page", "photo_colours", "photo_text")
-_WALL_TINTS = ((1.0, 0.93, 0.78), (0.95, 0.95, 0.92), (1.0, 0.8, 0.6), (0.72, 0.78, 0.8), (0.9, 0.75, 0.68), (0.8, 0.85, 0.68))
+_POSTERS = (
+    "photo_astronaut",
+    "photo_cat",
+    "photo_coffee",
+    "photo_rocket",
+    "photo_page",
+    "photo_colours",
+    "photo_text",
+)
+_WALL_TINTS = (
+    (1.0, 0.93, 0.78),
+    (0.95, 0.95, 0.92),
+    (1.0, 0.8, 0.6),
+    (0.72, 0.78, 0.8),
+    (0.9, 0.75, 0.68),
+    (0.8, 0.85, 0.68),
+)
 _BRICK_TINTS = ((0.85, 0.45, 0.33), (0.75, 0.58, 0.42), (0.62, 0.4, 0.36))
 _ROOF_TINTS = ((0.62, 0.28, 0.2), (0.4, 0.22, 0.18), (0.3, 0.3, 0.32))
 
@@ -39,12 +54,26 @@ def wall_surface(rng: np.random.Generator) -> Surface:
     return Surface("plain", tint, 4.0)
 
 
-def building(builder: MeshBuilder, width: float, depth: float, floors: int, *, gable: bool, shop: bool = False, far: bool = False) -> None:
+def building(
+    builder: MeshBuilder,
+    width: float,
+    depth: float,
+    floors: int,
+    *,
+    gable: bool,
+    shop: bool = False,
+    far: bool = False,
+) -> None:
     """A house with its front at y = 0, x from -width / 2 to width / 2, standing 1 m deep in the ground; plainer when `far`."""
     rng = builder.rng
     roof = Surface("roof", _ROOF_TINTS[rng.integers(len(_ROOF_TINTS))], 3.2)
     style = _Style(
-        wall_surface(rng), roof, (rng.uniform(0.9, 1.4), rng.uniform(1.3, 1.8)), rng.uniform(2.1, 3.0), rng.uniform(0.3, 0.9), far
+        wall_surface(rng),
+        roof,
+        (rng.uniform(0.9, 1.4), rng.uniform(1.3, 1.8)),
+        rng.uniform(2.1, 3.0),
+        rng.uniform(0.3, 0.9),
+        far,
     )
     height = 3.1 * floors + 0.5
     half = width / 2
@@ -56,7 +85,9 @@ def building(builder: MeshBuilder, width: float, depth: float, floors: int, *, g
     if gable:
         _gable_roof(builder, half, depth, height, style)
     else:
-        box(builder, (-half - 0.25, -0.35, height), (half + 0.25, depth, height + 0.35), _STONE, floating=True)
+        box(
+            builder, (-half - 0.25, -0.35, height), (half + 0.25, depth, height + 0.35), _STONE, floating=True
+        )
         box(builder, (-half * 0.4, 2, height), (-half * 0.4 + 0.8, 2.8, height + 1.5), style.wall)
 
 
@@ -76,7 +107,9 @@ def _front(builder: MeshBuilder, width: float, floors: int, style: _Style, shop:
             _balcony(builder.at(float(rng.uniform(-0.5, 0.5)) * half, 0, 3.1 * level + 0.5))
 
 
-def _windows(builder: MeshBuilder, width: float, floors: int, style: _Style, *, first: int, skip: float) -> None:
+def _windows(
+    builder: MeshBuilder, width: float, floors: int, style: _Style, *, first: int, skip: float
+) -> None:
     rng = builder.rng
     count = int((width - 1.0) / style.spacing)
     for level in range(first, floors):
@@ -123,7 +156,9 @@ def _shop(builder: MeshBuilder, width: float, style: _Style) -> None:
     for x in np.arange(-half + 0.4, half - 2.2, 2.5):
         poster = _POSTERS[rng.integers(len(_POSTERS))]
         pane = Surface(poster if rng.uniform() < 0.6 else "glass", (0.8, 0.8, 0.8), 2.2, gloss=0.5)
-        builder.quad([(x, -0.02, 0.6), (x + 2.2, -0.02, 0.6), (x + 2.2, -0.02, 2.7), (x, -0.02, 2.7)], pane, fit=True)
+        builder.quad(
+            [(x, -0.02, 0.6), (x + 2.2, -0.02, 0.6), (x + 2.2, -0.02, 2.7), (x, -0.02, 2.7)], pane, fit=True
+        )
         box(builder, (x + 2.2, -0.1, 0), (x + 2.4, 0, 2.9), style.wall)
     colour = tuple(float(c) for c in rng.uniform(0.2, 1.0, 3))
     sign = Surface("photo_text", (colour[0], colour[1], colour[2]), 1.4)
@@ -145,8 +180,24 @@ def _gable_roof(builder: MeshBuilder, half: float, depth: float, height: float, 
     """A ridge along x, overhanging, with gables in the wall's material."""
     ridge = height + depth * 0.42
     over, low = 0.5, height - 0.22
-    builder.quad([(-half - over, -over, low), (half + over, -over, low), (half + over, depth / 2, ridge), (-half - over, depth / 2, ridge)], style.roof)
-    builder.quad([(half + over, depth + over, low), (-half - over, depth + over, low), (-half - over, depth / 2, ridge), (half + over, depth / 2, ridge)], style.roof)
+    builder.quad(
+        [
+            (-half - over, -over, low),
+            (half + over, -over, low),
+            (half + over, depth / 2, ridge),
+            (-half - over, depth / 2, ridge),
+        ],
+        style.roof,
+    )
+    builder.quad(
+        [
+            (half + over, depth + over, low),
+            (-half - over, depth + over, low),
+            (-half - over, depth / 2, ridge),
+            (half + over, depth / 2, ridge),
+        ],
+        style.roof,
+    )
     for x, order in ((half, [0, 1, 2]), (-half, [1, 0, 2])):
         corner = np.array([(x, 0, height), (x, depth, height), (x, depth / 2, ridge)])[order]
         builder.triangles(corner[None], corner[None, :, 1:] / style.wall.period, style.wall)

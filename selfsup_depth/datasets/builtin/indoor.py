@@ -41,7 +41,12 @@ class IndoorSettings:
 
 
 def ensure_builtin_indoor(
-    cache_dir: Path | None = None, *, frames: int = 150, size: int = 256, seed: int = 0, workers: int | None = None
+    cache_dir: Path | None = None,
+    *,
+    frames: int = 150,
+    size: int = 256,
+    seed: int = 0,
+    workers: int | None = None,
 ) -> Path:
     """A SimSIN root with stereo sequences of up to five rooms, rendered at the first call and cached.
 
@@ -59,9 +64,13 @@ def ensure_builtin_indoor(
 
 def _check(settings: IndoorSettings) -> None:
     if not 5 <= settings.frames <= 1000 * _MOST_ROOMS:
-        raise UserError(f"The built-in rooms have 5 to 5000 frames (file names have three digits), not frames={settings.frames}.")
+        raise UserError(
+            f"The built-in rooms have 5 to 5000 frames (file names have three digits), not frames={settings.frames}."
+        )
     if settings.size < 16:
-        raise UserError(f"The built-in rooms' pictures are at least 16 pixels wide, not size={settings.size}.")
+        raise UserError(
+            f"The built-in rooms' pictures are at least 16 pixels wide, not size={settings.size}."
+        )
     if settings.seed < 0:
         raise UserError(f"The seed of the built-in rooms is 0 or more, not seed={settings.seed}.")
 
@@ -82,7 +91,12 @@ def _render_rooms(settings: IndoorSettings, workers: int | None, root: Path) -> 
         lists["test"] += left
     write_lists(root, lists)
     task = partial(_render_frame, settings, root)
-    run_all(task, range(settings.frames), workers=workers or default_workers(), description="Rendering the built-in rooms")
+    run_all(
+        task,
+        range(settings.frames),
+        workers=workers or default_workers(),
+        description="Rendering the built-in rooms",
+    )
     _scene.cache_clear()
 
 

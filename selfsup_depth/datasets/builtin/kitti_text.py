@@ -41,7 +41,10 @@ def write_calibration(root: Path, rig: Rig) -> None:
 
 def write_timestamps(root: Path, frames: int) -> None:
     """Ten frames a second from noon."""
-    times = [f"{DATE.replace('_', '-')} 12:{n // 600:02d}:{n % 600 // 10:02d}.{n % 10}00000000" for n in range(frames)]
+    times = [
+        f"{DATE.replace('_', '-')} 12:{n // 600:02d}:{n % 600 // 10:02d}.{n % 10}00000000"
+        for n in range(frames)
+    ]
     for sensor in ("image_02", "image_03", "velodyne_points", "oxts"):
         _write(root / DRIVE / sensor / "timestamps.txt", times)
 
@@ -63,7 +66,11 @@ def write_oxts(root: Path, world_T_imu: FloatArray, step_seconds: float = 0.1) -
         mercator = (home_y + position[n, 1]) / (scale * _EARTH_RADIUS)
         latitude = np.degrees(2 * np.arctan(np.exp(mercator)) - np.pi / 2)
         turn = pose[:3, :3]
-        angles = [np.arctan2(turn[2, 1], turn[2, 2]), -np.arcsin(turn[2, 0]), np.arctan2(turn[1, 0], turn[0, 0])]
+        angles = [
+            np.arctan2(turn[2, 1], turn[2, 2]),
+            -np.arcsin(turn[2, 0]),
+            np.arctan2(turn[1, 0], turn[0, 0]),
+        ]
         own = turn.T @ velocity[n]
         packet = [latitude, longitude, 116.0 + position[n, 2], *angles, velocity[n, 1], velocity[n, 0], *own]
         packet += [0.0, 0.0, 9.81] * 2 + [0.0] * 6 + [0.05, 0.05]

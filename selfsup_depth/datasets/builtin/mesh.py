@@ -96,7 +96,9 @@ class MeshBuilder:
         """Faces [n, 4, 3], each as in `quad`."""
         corner = np.asarray(corners, np.float64)
         if fit:
-            uv = np.broadcast_to(np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]), (len(corner), 4, 2))
+            uv = np.broadcast_to(
+                np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]), (len(corner), 4, 2)
+            )
         else:
             offset = corner - corner[:, :1]
             along = _unit(offset[:, 1])

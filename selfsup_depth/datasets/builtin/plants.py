@@ -21,7 +21,9 @@ def tree(builder: MeshBuilder, height: float, *, far: bool = False) -> None:
     for _ in range(int(rng.integers(3, 6))):
         angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.75) * spread
         lump = builder.at(
-            float(reach * np.cos(angle)), float(reach * np.sin(angle)), trunk + rng.uniform(0.12, 0.48) * height
+            float(reach * np.cos(angle)),
+            float(reach * np.sin(angle)),
+            trunk + rng.uniform(0.12, 0.48) * height,
         )
         size = spread * rng.uniform(0.55, 0.9)
         _lump(lump, (size, size, 0.85 * size), foliage, leaves=25 if far else 60, detail=1 if far else 2)
@@ -36,7 +38,9 @@ def conifer(builder: MeshBuilder, height: float) -> None:
         radius = 0.2 * height * (1.0 - 0.17 * level)
         cylinder(builder.at(0, 0, base), radius, 0.26 * height, foliage, top_radius=0.12 * radius, sides=9)
         angle = builder.rng.uniform(0, 2 * np.pi, 36)
-        fringe = np.stack([radius * np.cos(angle), radius * np.sin(angle), base + builder.rng.uniform(-0.2, 0.3, 36)], 1)
+        fringe = np.stack(
+            [radius * np.cos(angle), radius * np.sin(angle), base + builder.rng.uniform(-0.2, 0.3, 36)], 1
+        )
         cards(builder, fringe, 0.16, foliage)
 
 
@@ -57,7 +61,9 @@ def hedge(builder: MeshBuilder, length: float, height: float) -> None:
     cards(builder, top, 0.075, foliage)
 
 
-def _lump(builder: MeshBuilder, radii: tuple[float, float, float], foliage: Surface, leaves: int, detail: int = 2) -> None:
+def _lump(
+    builder: MeshBuilder, radii: tuple[float, float, float], foliage: Surface, leaves: int, detail: int = 2
+) -> None:
     rng = builder.rng
     skin = blob(builder, radii, foliage, roughness=0.28, detail=detail)
     spots = skin[rng.integers(0, len(skin), leaves)] * rng.uniform(0.98, 1.1, (leaves, 1))

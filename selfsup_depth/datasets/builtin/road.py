@@ -63,9 +63,7 @@ class Road:
         return self.frame(s, side * distance, z, 0.0 if side > 0 else np.pi)
 
 
-def ribbon(
-    builder: MeshBuilder, road: Road, s: FloatArray, profile: FloatArray, surface: Surface
-) -> None:
+def ribbon(builder: MeshBuilder, road: Road, s: FloatArray, profile: FloatArray, surface: Surface) -> None:
     """Ground between stations `s` [n] (whole metres) with cross-section `profile` [m, 2] of (d, z), d falling."""
     grid_s, d = np.meshgrid(s, profile[:, 0], indexing="ij")
     points = road.points(grid_s, d, np.broadcast_to(profile[:, 1], d.shape))
@@ -80,7 +78,12 @@ def ribbon(
 
 
 def decal(
-    builder: MeshBuilder, road: Road, s: tuple[float, float], d: tuple[float, float], surface: Surface, z: float = 0.006
+    builder: MeshBuilder,
+    road: Road,
+    s: tuple[float, float],
+    d: tuple[float, float],
+    surface: Surface,
+    z: float = 0.006,
 ) -> None:
     """A flat patch on the road between two stations and two offsets."""
     inner = np.arange(np.floor(s[0]) + 1.0, s[1])

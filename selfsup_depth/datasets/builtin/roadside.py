@@ -11,7 +11,12 @@ _STEEL = Surface("concrete", (0.6, 0.62, 0.62), 0.8)
 _DARK = Surface("concrete", (0.13, 0.14, 0.13), 0.8)
 _WOOD = Surface("wood", (0.72, 0.52, 0.34), 1.1)
 _CONCRETE = Surface("concrete", (0.95, 0.93, 0.88), 2.2)
-_SIGNS = (("checks", (1.3, 0.1, 0.08)), ("checks", (0.1, 0.25, 1.2)), ("photo_text", (1.5, 1.4, 0.3)), ("photo_page", (1.4, 1.4, 1.4)))
+_SIGNS = (
+    ("checks", (1.3, 0.1, 0.08)),
+    ("checks", (0.1, 0.25, 1.2)),
+    ("photo_text", (1.5, 1.4, 0.3)),
+    ("photo_page", (1.4, 1.4, 1.4)),
+)
 POSTERS = ("photo_astronaut", "photo_cat", "photo_coffee", "photo_rocket", "photo_galaxies", "photo_colours")
 
 
@@ -55,14 +60,23 @@ def garden_wall(builder: MeshBuilder, length: float, height: float) -> None:
     rng = builder.rng
     kind = rng.integers(3)
     tint = float(rng.uniform(0.7, 1.0))
-    wall = (Surface("plain", (tint, tint * 0.97, tint * 0.9), 3.0), _CONCRETE, Surface("brick", (0.7, 0.45, 0.36), 2.2))[kind]
+    wall = (
+        Surface("plain", (tint, tint * 0.97, tint * 0.9), 3.0),
+        _CONCRETE,
+        Surface("brick", (0.7, 0.45, 0.36), 2.2),
+    )[kind]
     box(builder, (-length / 2, 0, -0.6), (length / 2, 0.25, height), wall)
     box(builder, (-length / 2, -0.05, height), (length / 2, 0.3, height + 0.08), _CONCRETE, floating=True)
     for x in np.arange(-length / 2 + 1.0, length / 2 - 2.0, 3.5):
         if height > 1.5 and rng.uniform() < 0.4:
             poster = Surface(POSTERS[rng.integers(len(POSTERS))])
             size = float(rng.uniform(0.9, 1.4))
-            corners = [(x, -0.01, 0.5), (x + size, -0.01, 0.5), (x + size, -0.01, 0.5 + size), (x, -0.01, 0.5 + size)]
+            corners = [
+                (x, -0.01, 0.5),
+                (x + size, -0.01, 0.5),
+                (x + size, -0.01, 0.5 + size),
+                (x, -0.01, 0.5 + size),
+            ]
             builder.quad(corners, poster, fit=True)
 
 
@@ -72,7 +86,9 @@ def billboard(builder: MeshBuilder) -> None:
     for x in (-1.4, 1.3):
         box(builder, (x, 0.02, -0.3), (x + 0.1, 0.12, 3.6), _STEEL)
     box(builder, (-1.8, 0.0, 1.2), (1.8, 0.08, 3.7), _DARK, floating=True)
-    builder.quad([(-1.7, -0.012, 1.3), (1.7, -0.012, 1.3), (1.7, -0.012, 3.6), (-1.7, -0.012, 3.6)], poster, fit=True)
+    builder.quad(
+        [(-1.7, -0.012, 1.3), (1.7, -0.012, 1.3), (1.7, -0.012, 3.6), (-1.7, -0.012, 3.6)], poster, fit=True
+    )
 
 
 def small_thing(builder: MeshBuilder) -> None:

@@ -20,7 +20,9 @@ from selfsup_depth.datasets.builtin.solids import box, cylinder, panel
 FloatArray = NDArray[np.float64]
 
 EYE_HEIGHT = 1.3
-_CAMERA_AXES = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]])  # camera (right, down, ahead) in (ahead, left, up)
+_CAMERA_AXES = np.array(
+    [[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]]
+)  # camera (right, down, ahead) in (ahead, left, up)
 _CEILING = Surface("plaster", (1.15, 1.15, 1.12), 2.5)
 _WHITE = Surface("paint", (1.35, 1.35, 1.3), 0.8)
 _FLOORS = (
@@ -55,10 +57,18 @@ class RoomScene:
         angle = phase[0] + 0.06 * n + 0.15 * np.sin(n / 9.0 + phase[1])
         x, y = 0.16 * self.size[0] * np.cos(angle), 0.16 * self.size[1] * np.sin(angle)
         z = EYE_HEIGHT + 0.12 * np.sin(n / 14.0 + phase[2])
-        yaw = phase[0] + rng.uniform(2.2, 4.0) + 0.4 * np.sin(n / 10.0 + phase[3]) + rng.normal(0, 0.004, self.frames)
+        yaw = (
+            phase[0]
+            + rng.uniform(2.2, 4.0)
+            + 0.4 * np.sin(n / 10.0 + phase[3])
+            + rng.normal(0, 0.004, self.frames)
+        )
         pitch = 0.16 + 0.1 * np.sin(n / 8.0 + phase[4]) + rng.normal(0, 0.004, self.frames)
         roll = 0.03 * np.sin(n / 11.0 + phase[1])
-        turns = [rotation((float(roll[i]), float(pitch[i]), float(yaw[i]))) @ _CAMERA_AXES for i in range(self.frames)]
+        turns = [
+            rotation((float(roll[i]), float(pitch[i]), float(yaw[i]))) @ _CAMERA_AXES
+            for i in range(self.frames)
+        ]
         return np.stack([rigid(turn, (x[i], y[i], z[i])) for i, turn in enumerate(turns)])
 
     @cached_property
@@ -101,7 +111,10 @@ def _shell(builder: MeshBuilder, size: tuple[float, float, float]) -> list[MeshB
     panel(builder, np.array([(-x, -y, 0), (x, -y, 0), (x, y, 0), (-x, y, 0)]), floor, 0.4)
     panel(builder, np.array([(-x, y, z), (x, y, z), (x, -y, z), (-x, -y, z)]), _CEILING, 0.6)
     # y points into the room, x to the left for who looks at the wall
-    walls = [builder.at(*at, 0.0, turn) for *at, turn in ((0, y, np.pi), (-x, 0, -np.pi / 2), (0, -y, 0.0), (x, 0, np.pi / 2))]
+    walls = [
+        builder.at(*at, 0.0, turn)
+        for *at, turn in ((0, y, np.pi), (-x, 0, -np.pi / 2), (0, -y, 0.0), (x, 0, np.pi / 2))
+    ]
     bare = int(rng.integers(1, 4))
     for i, frame in enumerate(walls):
         half = (x, y)[i % 2]
@@ -116,7 +129,13 @@ def _shell(builder: MeshBuilder, size: tuple[float, float, float]) -> list[MeshB
         box(frame, (-half, 0, 0), (half, 0.015, 0.09), _WHITE)
     for share in (-0.24, 0.22):
         cylinder(builder.at(share * size[0], 0.1, z - 0.28), 0.02, 0.28, _WHITE, sides=6)
-        cylinder(builder.at(share * size[0], 0.1, z - 0.3), 0.24, 0.05, Surface("folds", (1.8, 1.7, 1.5), 0.8), sides=20)
+        cylinder(
+            builder.at(share * size[0], 0.1, z - 0.3),
+            0.24,
+            0.05,
+            Surface("folds", (1.8, 1.7, 1.5), 0.8),
+            sides=20,
+        )
     return walls
 
 
@@ -134,7 +153,9 @@ def _window(frame: MeshBuilder) -> None:
 
 def _furnish(builder: MeshBuilder, walls: list[MeshBuilder], size: tuple[float, float, float]) -> None:
     rng = builder.rng
-    table = builder.at(float(rng.uniform(-0.4, 0.4)), float(rng.uniform(-0.3, 0.3)), 0, float(rng.uniform(0, 3)))
+    table = builder.at(
+        float(rng.uniform(-0.4, 0.4)), float(rng.uniform(-0.3, 0.3)), 0, float(rng.uniform(0, 3))
+    )
     rug = Surface("carpet", tuple(float(c) for c in rng.uniform(0.3, 1.0, 3)), 1.2)  # type: ignore[arg-type]
     table.quad([(-1.3, -1.0, 0.006), (1.3, -1.0, 0.006), (1.3, 1.0, 0.006), (-1.3, 1.0, 0.006)], rug)
     furniture.table(table)

@@ -90,7 +90,9 @@ class Shader:
             colour = colour * (1 - cover) + np.float32((0.95, 0.96, 0.98)) * cover
         return colour.astype(np.float32)
 
-    def _surfaces(self, rays: Rays, hits: Hits, index: NDArray[np.intp], turn: int, bounces: int) -> FloatArray:
+    def _surfaces(
+        self, rays: Rays, hits: Hits, index: NDArray[np.intp], turn: int, bounces: int
+    ) -> FloatArray:
         mesh, light = self.mesh, self.lighting
         triangle = hits.triangle[index]
         distance = hits.distance[index].astype(np.float32)[:, None]
@@ -120,7 +122,12 @@ class Shader:
         return colour.astype(np.float32)
 
     def _sunlight(
-        self, received: FloatArray, points: FloatArray, normals: FloatArray, views: FloatArray, gloss: FloatArray
+        self,
+        received: FloatArray,
+        points: FloatArray,
+        normals: FloatArray,
+        views: FloatArray,
+        gloss: FloatArray,
     ) -> FloatArray:
         """Adds the sun to `received`; returns the highlights on glossy surfaces."""
         highlight = np.zeros_like(received)
@@ -179,7 +186,10 @@ class Shader:
             # the bundle goes on with the width it has at the mirror: directions scaled to the whole path
             spread = _pick(rays, rows)
             onward = Rays(
-                points[rows], mirrored[real], _mirror_bundle(spread.across, normals[rows]), _mirror_bundle(spread.down, normals[rows])
+                points[rows],
+                mirrored[real],
+                _mirror_bundle(spread.across, normals[rows]),
+                _mirror_bundle(spread.down, normals[rows]),
             )
             hits = self.tracer.trace(onward.origins, onward.directions)
             seen[real] = self.radiance(onward, hits, turn, bounces - 1)

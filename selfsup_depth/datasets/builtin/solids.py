@@ -43,20 +43,30 @@ def panel(builder: MeshBuilder, corners: FloatArray, surface: Surface, step: flo
     low, high = slice(None, -1), slice(1, None)
     ring = ((low, low), (low, high), (high, high), (high, low))
     order = [0, 1, 2, 0, 2, 3]
-    face, face_uv = (np.stack([array[c] for c in ring], axis=2).reshape(-1, 4, array.shape[-1]) for array in (points, uv))
+    face, face_uv = (
+        np.stack([array[c] for c in ring], axis=2).reshape(-1, 4, array.shape[-1]) for array in (points, uv)
+    )
     builder.triangles(face[:, order], face_uv[:, order], surface)
 
 
 def frustum(builder: MeshBuilder, bottom: FloatArray, top: FloatArray, side: Surface, lid: Surface) -> None:
     """Walls between two rings [n, 3], anticlockwise seen from above, and the lid on the upper one."""
-    builder.quads(np.stack([bottom, np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1), side)
+    builder.quads(
+        np.stack([bottom, np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1), side
+    )
     centre = top.mean(axis=0)
     fan = np.stack([np.broadcast_to(centre, top.shape), top, np.roll(top, -1, axis=0)], axis=1)
     builder.triangles(fan, fan[:, :, :2] / lid.period, lid)
 
 
 def cylinder(
-    builder: MeshBuilder, radius: float, height: float, surface: Surface, *, top_radius: float | None = None, sides: int = 10
+    builder: MeshBuilder,
+    radius: float,
+    height: float,
+    surface: Surface,
+    *,
+    top_radius: float | None = None,
+    sides: int = 10,
 ) -> None:
     """A standing cylinder (or cone) on the origin."""
     ring = circle(1.0, sides)
@@ -66,7 +76,9 @@ def cylinder(
     u = np.arange(sides + 1) * (2 * np.pi * radius / sides / surface.period) + builder.rng.uniform()
     v = np.full(sides, height / surface.period)
     wall = np.stack([bottom, np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1)
-    uv = np.stack([np.stack(c, 1) for c in ((u[:-1], v), (u[1:], v), (u[1:], 0 * v), (u[:-1], 0 * v))], axis=1)
+    uv = np.stack(
+        [np.stack(c, 1) for c in ((u[:-1], v), (u[1:], v), (u[1:], 0 * v), (u[:-1], 0 * v))], axis=1
+    )
     order = [0, 1, 2, 0, 2, 3]
     builder.triangles(wall[:, order], uv[:, order], surface)
     fan = np.stack([np.tile(top.mean(axis=0), (sides, 1)), top, np.roll(top, -1, axis=0)], axis=1)
@@ -105,7 +117,15 @@ def cards(builder: MeshBuilder, centres: FloatArray, size: float, surface: Surfa
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     scale = size * rng.uniform(0.6, 1.4, (n, 1))
     along, across = along * scale, across * scale
-    corner = np.stack([centres - along - across, centres + along - across, centres + along + across, centres - along + across], 1)
+    corner = np.stack(
+        [
+            centres - along - across,
+            centres + along - across,
+            centres + along + across,
+            centres - along + across,
+        ],
+        1,
+    )
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]) * (2 * size / surface.period)
     uv = square + rng.uniform(0, 1, (n, 1, 2))
     order = [0, 1, 2, 0, 2, 3]
@@ -123,7 +143,9 @@ def _icosphere(detail: int) -> tuple[FloatArray, NDArray[np.int64]]:
         middle = 0.5 * (corner + np.roll(corner, -1, axis=1))
         a, b, c = corner[:, 0], corner[:, 1], corner[:, 2]
         ab, bc, ca = middle[:, 0], middle[:, 1], middle[:, 2]
-        split = np.concatenate([np.stack(t, 1) for t in ((a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca))])
+        split = np.concatenate(
+            [np.stack(t, 1) for t in ((a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca))]
+        )
         points, index = np.unique(np.round(split.reshape(-1, 3), 9), axis=0, return_inverse=True)
         faces = index.reshape(-1, 3)
     return points / np.linalg.norm(points, axis=1, keepdims=True), faces

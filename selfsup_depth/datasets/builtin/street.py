@@ -99,7 +99,13 @@ def _segments(builder: MeshBuilder, road: Road, side: int) -> None:
         kind = int(rng.choice([k for k in range(6) if k != previous or k == 0]))
         yard = _YARDS[rng.integers(len(_YARDS))]
         stations = np.arange(s, end + 0.5)
-        ribbon(builder, road, stations, side_profile(side, [YARD, 9, 11, 14, 22, 34, EDGE], [0.15, 0.16, 0.2, 0.25, 0.3, 0.4, -4.5]), yard)
+        ribbon(
+            builder,
+            road,
+            stations,
+            side_profile(side, [YARD, 9, 11, 14, 22, 34, EDGE], [0.15, 0.16, 0.2, 0.25, 0.3, 0.4, -4.5]),
+            yard,
+        )
         _fill(builder, road, side, kind, 0.5 * (s + end), end - s)
         s, previous = end, kind
 
@@ -116,7 +122,13 @@ def _fill(builder: MeshBuilder, road: Road, side: int, kind: int, middle: float,
         return
     if kind in (1, 2, 4):
         floors = int(rng.integers(1, 3))
-        building(ground.at(y=float(rng.uniform(5, 8)), heading=float(rng.normal(0, 0.06))), width, 8.0, floors, gable=rng.uniform() < 0.85)
+        building(
+            ground.at(y=float(rng.uniform(5, 8)), heading=float(rng.normal(0, 0.06))),
+            width,
+            8.0,
+            floors,
+            gable=rng.uniform() < 0.85,
+        )
     if kind == 1:
         roadside.picket_fence(ground.at(y=0.25), length * 0.97)
     elif kind == 2:
@@ -150,14 +162,20 @@ def _kerbside(builder: MeshBuilder, road: Road, side: int) -> None:
             heading = (np.pi if side > 0 else 0.0) + turned + float(rng.normal(0, 0.02))
             car(builder.within(pose).at(heading=heading + (0.0 if side > 0 else np.pi)))
         s += 5.6
-    for start, step, distance, put in ((8.0, 26.0, KERB + 0.45, roadside.lamp_post), (3.0, 15.0, KERB + 0.5, roadside.sign), (5.0, 9.0, YARD - 0.5, roadside.small_thing)):
+    for start, step, distance, put in (
+        (8.0, 26.0, KERB + 0.45, roadside.lamp_post),
+        (3.0, 15.0, KERB + 0.5, roadside.sign),
+        (5.0, 9.0, YARD - 0.5, roadside.small_thing),
+    ):
         for station in np.arange(road.start + start, road.end - 2.0, step):
             where = float(station + rng.uniform(0, 0.7) * step)
             put(builder.within(road.side_frame(where, side, distance, 0.13)))
     for station in np.arange(road.start + 4.0, road.end - 2.0, 12.0):
         if rng.uniform() < 0.35:
             where = float(station + rng.uniform(0, 6))
-            plants.tree(builder.within(road.side_frame(where, side, KERB + 0.9, 0.13)), float(rng.uniform(4.5, 7.5)))
+            plants.tree(
+                builder.within(road.side_frame(where, side, KERB + 0.9, 0.13)), float(rng.uniform(4.5, 7.5))
+            )
 
 
 def _backdrop(builder: MeshBuilder, road: Road, side: int) -> None:

@@ -1,0 +1,129 @@
+"""predict_depth.py: files, sizes and units."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from golden_inputs import deterministic_state_dict, load_state_dict_keys
+from PIL import Image
+
+import predict_depth
+from selfsup_depth.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def monodepth2_folder(tmp_path):
+    """A folder as the published code writes it, with weights made by rule."""
+
+    def make(use_stereo: bool) -> Path:
+        folder = tmp_path / f"weights_stereo_{use_stereo}"
+        folder.mkdir()
+        keys = load_state_dict_keys()
+        for name in ("encoder", "depth"):
+            shapes = keys[f"monodepth2.resnet18.{name}"]
+            empty = {
+                key: torch.zeros(shape, dtype=torch.long if key.endswith("num_batches_tracked") else torch.float32)
+                for key, shape in shapes.items()
+            }
+            state = deterministic_state_dict(empty)
+            if name == "encoder":
+                state |= {"height": 64, "width": 96, "use_stereo": use_stereo}
+            torch.save(state, folder / f"{name}.pth", _use_new_zipfile_serialization=False)
+        return folder
+
+    return make
+
+
+def photo(path: Path, size=(123, 77)) -> Path:
+    rows, columns = np.mgrid[: size[1], : size[0]]
+    pixels = np.stack([rows * 3 % 256, columns * 2 % 256, (rows + columns) % 256], axis=-1).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def predict(image, weights, out) -> None:
+    options = ["--image_path", image, "--load_weights_folder", weights, "--output_directory", out, "--no_cuda"]
+    assert predict_depth.main([str(option) for option in options]) == 0
+
+
+def test_a_stereo_monodepth2_folder_gives_metres_without_any_flag(monodepth2_folder, tmp_path):
+    image = photo(tmp_path / "photos" / "street.png")
+    predict(image, monodepth2_folder(True), tmp_path / "metric")
+    predict(image, monodepth2_folder(False), tmp_path / "relative")
+    metres = np.load(tmp_path / "metric" / "street_depth.npy")
+    relative = np.load(tmp_path / "relative" / "street_depth.npy")
+    assert metres.dtype == np.float32
+    assert metres.shape == (77, 123)
+    np.testing.assert_allclose(metres, 5.4 * relative, rtol=1e-5)
+    facts = json.loads((tmp_path / "metric" / "street.json").read_text())
+    assert facts["unit"] == "metres"
+    assert "5.4" in facts["scale_source"]
+    assert (facts["height"], facts["width"], facts["network_height"], facts["network_width"]) == (77, 123, 64, 96)
+    other = json.loads((tmp_path / "relative" / "street.json").read_text())
+    assert other["unit"] == "relative (up to scale)"
+    assert not other["metric"]
+
+
+def test_a_folder_of_images_of_any_kind(trained, tmp_path):
+    folder = tmp_path / "photos"
+    photo(folder / "a b.png", (200, 100))
+    photo(folder / "ünïcode.jpg", (96, 64))
+    photo(folder / "odd.bmp", (65, 33))
+    Image.fromarray(np.full((50, 60), 120, dtype=np.uint8)).save(folder / "grey.png")
+    (folder / "notes.txt").write_text("no image")
+    predict(folder, trained / "models" / "best", tmp_path / "out")
+    for stem, shape in (("a b", (100, 200)), ("ünïcode", (64, 96)), ("odd", (33, 65)), ("grey", (50, 60))):
+        depth = np.load(tmp_path / "out" / f"{stem}_depth.npy")
+        assert depth.shape == shape
+        assert np.isfinite(depth).all()
+        assert (depth > 0).all()
+        assert np.asarray(Image.open(tmp_path / "out" / f"{stem}_depth.png")).shape == (*shape, 3)
+    assert len(list((tmp_path / "out").iterdir())) == 12
+
+
+def test_results_beside_the_images_are_not_images_the_next_time(trained, tmp_path):
+    photo(tmp_path / "photos" / "one.png")
+    for _ in range(2):
+        options = ["--image_path", str(tmp_path / "photos"), "--load_weights_folder", str(trained / "models" / "best")]
+        assert predict_depth.main(options) == 0
+    assert sorted(p.name for p in (tmp_path / "photos").iterdir()) == [
+        "one.json", "one.png", "one_depth.npy", "one_depth.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder / "missing", "no such file or folder"),
+        (lambda folder: folder, "holds no image"),
+        (lambda folder: photo(folder / "x.png") and photo(folder / "x.jpg") and folder, "overwrite each other"),
+        (lambda folder: (folder / "broken.png").write_bytes(b"\x89PNG") and folder / "broken.png", "broken.png"),
+    ],
+    ids=["missing", "empty", "same name", "broken"],
+)
+def test_bad_images_are_refused(make, message, trained, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    with pytest.raises(UserError, match=message):
+        predict(make(folder), trained / "models" / "best", tmp_path / "out")
+
+
+def test_a_checkpoint_folder_without_weights_is_refused_by_the_real_command(tmp_path):
+    image = photo(tmp_path / "a.png")
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "predict_depth.py"), "--image_path", str(image), "--load_weights_folder",
+         str(tmp_path / "nothing"), "--output_directory", str(tmp_path / "out")],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "nothing" in result.stderr
+    assert "Traceback" not in result.stderr

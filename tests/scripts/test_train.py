@@ -1,0 +1,307 @@
+"""train.py as users run it, on tiny rendered footage."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import load_file
+
+import train
+from selfsup_depth import cli
+from selfsup_depth.checkpoints import load_checkpoint
+from selfsup_depth.errors import UserError
+from selfsup_depth.predictor import DepthPredictor
+
+ROOT = Path(__file__).parents[2]
+STEREO = ["--frame_ids", "0", "--use_stereo"]
+
+
+def command(*options: str) -> list[str]:
+    return [sys.executable, str(ROOT / "train.py"), *options]
+
+
+def run_script(*options: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*options), capture_output=True, text=True, timeout=300)
+
+
+def networks_of(folder: Path) -> dict[str, torch.Tensor]:
+    found = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        found |= {f"{path.stem}.{name}": value for name, value in load_file(path).items()}
+    assert found
+    return found
+
+
+def assert_same_bits(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+# ------------------------------------------------------------------ a whole run
+
+
+def test_a_run_leaves_everything_a_user_expects(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert {"config.yaml", "metrics.jsonl", "events", "models", "examples.png", "validation.json"} <= names
+    assert {path.name for path in (trained / "models").iterdir()} == {"best", "last", "weights_0", "weights_1"}
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    steps = [line for line in lines if line["kind"] == "train"]
+    assert {"loss", "learning_rate", "images_per_s", "waiting_for_data"} <= set(steps[0])
+    assert {"reprojection/0", "smoothness/3", "auto_masked"} <= set(steps[0])
+    validations = [line for line in lines if line["kind"] == "validation"]
+    assert [line["epoch"] for line in validations] == [0, 1]
+    assert {"abs_rel", "rmse", "a1", "aligned_abs_rel"} <= set(validations[0])
+
+
+def test_the_checkpoint_describes_itself(trained):
+    meta = load_checkpoint(trained / "models" / "best").meta
+    assert (meta.method, meta.encoder, meta.height, meta.width) == ("monodepth2", "resnet18", 64, 96)
+    assert meta.metres_per_unit == pytest.approx(5.0)  # ten baselines of 0.5 m
+    assert "0.5000 m" in meta.scale_source
+    assert meta.frame_ids == (0, "s")
+    assert meta.score["abs_rel"] > 0
+    assert "stereo_folder" in meta.protocol
+
+
+def test_the_picture_shows_something(trained):
+    pixels = np.asarray(Image.open(trained / "examples.png").convert("RGB"))
+    assert pixels.shape[0] > 200
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
+
+
+def test_the_written_config_repeats_the_run(trained, tmp_path):
+    again = tmp_path / "again"
+    options = ["--config", str(trained / "config.yaml"), "--log_dir", str(again)]
+    assert train.main(options) == 0
+    assert_same_bits(networks_of(trained / "models" / "last"), networks_of(again / "mdp" / "models" / "last"))
+
+
+def test_workers_change_nothing(trained, tmp_path, tiny_options):
+    options = [*tiny_options, *STEREO, "--log_dir", str(tmp_path), "--num_workers", "2"]
+    assert train.main(options) == 0
+    assert_same_bits(networks_of(trained / "models" / "last"), networks_of(tmp_path / "mdp" / "models" / "last"))
+
+
+def test_training_lowers_the_loss(tmp_path, tiny_options):
+    options = [*tiny_options, *STEREO, "--log_dir", str(tmp_path), "--num_epochs", "10", "--learning_rate", "3e-4"]
+    assert train.main(options) == 0
+    lines = [json.loads(line) for line in (tmp_path / "mdp" / "metrics.jsonl").read_text().splitlines()]
+    scores = [line["abs_rel"] for line in lines if line["kind"] == "validation"]
+    assert scores[-1] < scores[0]
+    losses = [line["loss"] for line in lines if line["kind"] == "train"]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--frame_ids", "0", "-1", "1"],
+        ["--frame_ids", "0", "-1", "1", "--use_stereo", "--pose_model_type", "posecnn"],
+        ["--frame_ids", "0", "1", "--pose_model_type", "shared", "--precision", "bf16"],
+    ],
+    ids=["mono", "mono+stereo posecnn", "shared bf16"],
+)
+def test_video_trains_too(options, tmp_path, tiny_options):
+    assert train.main([*tiny_options, *options, "--num_epochs", "1", "--log_dir", str(tmp_path)]) == 0
+    meta = load_checkpoint(tmp_path / "mdp" / "models" / "best").meta
+    assert (meta.metres_per_unit is not None) == ("--use_stereo" in options)
+
+
+def test_weights_of_a_run_start_another(trained, tmp_path, tiny_options):
+    start = trained / "models" / "best"
+    options = [*tiny_options, *STEREO, "--log_dir", str(tmp_path), "--num_epochs", "1", "--learning_rate", "1e-12"]
+    assert train.main([*options, "--ema_decay", "0", "--load_weights_folder", str(start)]) == 0
+    one, other = networks_of(start), networks_of(tmp_path / "mdp" / "models" / "last")
+    for name in one:
+        if "running" not in name and "num_batches" not in name:
+            assert torch.allclose(one[name], other[name], atol=1e-6), name
+
+
+def test_without_depth_the_validation_is_the_loss(own_footage, tmp_path, tiny_options, capsys):
+    for part in ("train", "val"):
+        for path in (own_footage / part / "depth").iterdir():
+            path.unlink()
+    options = [*tiny_options, *STEREO, "--data_path", str(own_footage), "--log_dir", str(tmp_path), "--num_epochs", "1"]
+    assert train.main(options) == 0
+    assert "training loss on the validation set" in capsys.readouterr().out
+    assert (tmp_path / "mdp" / "examples.png").exists()
+
+
+# ------------------------------------------------------------------ kill, resume, interrupt
+
+
+def wait_for_step(run: Path, step: int, process: subprocess.Popen) -> None:
+    deadline = time.time() + 120
+    path = run / "models" / "last" / "checkpoint.json"
+    while time.time() < deadline:
+        try:
+            if json.loads(path.read_text())["meta"]["step"] >= step:
+                return
+        except (OSError, ValueError):
+            pass
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.002)
+    raise AssertionError(f"no checkpoint of step {step} appeared")
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_sigkill_and_resume_give_the_same_bits(step, tmp_path, tiny_options):
+    options = [*tiny_options, "--frame_ids", "0", "-1", "1", "--use_stereo", "--num_workers", "1", "--save_steps", "1"]
+    whole, cut = [*options, "--log_dir", str(tmp_path / "whole")], [*options, "--log_dir", str(tmp_path / "cut")]
+    assert train.main(whole) == 0
+    process = subprocess.Popen(command(*cut), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for_step(tmp_path / "cut" / "mdp", step, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert train.main([*cut, "--resume"]) == 0
+    for name in ("last", "best"):
+        one, other = (tmp_path / part / "mdp" / "models" / name for part in ("whole", "cut"))
+        assert_same_bits(networks_of(one), networks_of(other))
+    states = [
+        load_checkpoint(tmp_path / part / "mdp" / "models" / "last", with_training_state=True).training_state
+        for part in ("whole", "cut")
+    ]
+    assert_same_bits(states[0]["average"]["own"], states[1]["average"]["own"])
+
+
+def test_ctrl_c_saves_and_says_so(tmp_path, tiny_options):
+    options = [*tiny_options, *STEREO, "--num_epochs", "500", "--num_workers", "1", "--log_dir", str(tmp_path)]
+    process = subprocess.Popen(command(*options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_step(tmp_path / "mdp", 2, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "go on with --resume" in out
+    assert err.strip() == "stopped by Ctrl-C"
+    assert load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True).meta.step > 0
+
+
+def test_an_earlier_run_is_not_overwritten(own_footage, tmp_path, tiny_options):
+    options = [*tiny_options, *STEREO, "--num_epochs", "1", "--log_dir", str(tmp_path)]
+    assert train.main(options) == 0
+    before = networks_of(tmp_path / "mdp" / "models" / "last")
+    assert train.main([*options, "--seed", "1"]) == 0
+    assert_same_bits(before, networks_of(tmp_path / "mdp.old1" / "models" / "last"))
+
+
+# ------------------------------------------------------------------ bad input
+
+
+def refused(options: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        train.main(options)
+
+
+def test_bad_input_ends_with_one_sentence_and_status_2(tiny_options, tmp_path):
+    result = run_script(*tiny_options, *STEREO, "--data_path", "/no/such/folder", "--log_dir", str(tmp_path))
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: --data_path /no/such/folder")
+    assert "Traceback" not in result.stderr
+
+
+def test_empty_folder(tmp_path, tiny_options):
+    refused([*tiny_options, *STEREO, "--data_path", str(tmp_path), "--log_dir", str(tmp_path)], str(tmp_path))
+
+
+def test_normalised_intrinsics_given_as_pixels(own_footage, tmp_path, tiny_options):
+    path = own_footage / "calib.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"fx": 0.58, "fy": 1.92, "cx": 0.5, "cy": 0.5}))
+    refused([*tiny_options, *STEREO, "--data_path", str(own_footage), "--log_dir", str(tmp_path)], "normalised")
+
+
+def test_calibration_with_a_missing_key(own_footage, tmp_path, tiny_options):
+    path = own_footage / "calib.json"
+    values = json.loads(path.read_text())
+    del values["fx"]
+    path.write_text(json.dumps(values))
+    refused([*tiny_options, *STEREO, "--data_path", str(own_footage), "--log_dir", str(tmp_path)], "calib.json.*fx")
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_truncated_image_is_named(own_footage, tmp_path, tiny_options, workers):
+    path = own_footage / "train" / "left" / "wall_0003.png"
+    path.write_bytes(path.read_bytes()[:200])
+    options = [*tiny_options, *STEREO, "--data_path", str(own_footage), "--log_dir", str(tmp_path)]
+    refused([*options, "--num_workers", workers], "wall_0003.png")
+
+
+def test_stereo_of_mono_data(own_footage, tmp_path, tiny_options):
+    for part in ("train", "val"):
+        for path in (own_footage / part / "right").iterdir():
+            path.unlink()
+    options = [*tiny_options, "--data_path", str(own_footage), "--log_dir", str(tmp_path)]
+    refused([*options, *STEREO], "right")
+
+
+def test_imagenet_weights_that_cannot_be_had(tiny_options, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        "torch.hub.load_state_dict_from_url", lambda *args, **kwargs: (_ for _ in ()).throw(OSError("no network"))
+    )
+    options = [*tiny_options, *STEREO, "--weights_init", "pretrained", "--log_dir", str(tmp_path)]
+    refused(options, "--weights_init scratch")
+
+
+def test_a_checkpoint_of_another_architecture(trained, tiny_options, tmp_path):
+    options = [*tiny_options, *STEREO, "--num_layers", "34", "--log_dir", str(tmp_path)]
+    refused([*options, "--load_weights_folder", str(trained / "models" / "best")], "encoder")
+
+
+def test_a_nan_in_a_batch_stops_with_the_sample_named(trained, tiny_options, tmp_path, monkeypatch):
+    from selfsup_depth.datasets import augment
+
+    calls = []
+
+    def poisoned(raw):
+        batch = augment(raw)
+        calls.append(batch.names)
+        if len(calls) == 4:
+            batch.target.network_image[0, 0, 5, 5] = float("nan")
+        return batch
+
+    monkeypatch.setattr(train, "augment", poisoned)
+    message = "step 3: the loss term .* is not a finite number.*wall"
+    refused([*tiny_options, *STEREO, "--log_dir", str(tmp_path)], message)
+    last = load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True)
+    assert last.meta.step == 3
+    assert all(value.isfinite().all() for value in last.state_dicts["depth"].values())
+
+
+def test_stereo_folder_needs_a_path():
+    refused(["--dataset", "stereo_folder", *STEREO], "--data_path")
+
+
+def test_resume_refuses_other_options(trained, tiny_options):
+    options = [*tiny_options, *STEREO, "--log_dir", str(trained.parent), "--resume"]
+    refused([*options, "--learning_rate", "0.5"], "--learning_rate: 0.0001 -> 0.5")
+
+
+# ------------------------------------------------------------------ after training
+
+
+def test_predictor_knows_its_metres(trained, footage):
+    predictor = DepthPredictor.load(trained / "models" / "best", "cpu")
+    image = torch.from_numpy(np.array(Image.open(footage / "val" / "left" / "wall_0000.png"))).permute(2, 0, 1)
+    prediction = predictor.predict_full_size(image[None].float() / 255)
+    assert prediction.unit == "metres"
+    assert prediction.depth.shape == (1, 1, 64, 96)
+
+
+def test_config_of_a_run_is_complete(trained):
+    config = yaml.safe_load((trained / "config.yaml").read_text())
+    assert set(config) <= set(cli.field_types(train.TrainConfig))
+    assert config["use_stereo"] is True
