@@ -1,0 +1,1 @@
+"""Scores: metrics, named protocols, alignment, stored predictions and ground truth. No gradient."""

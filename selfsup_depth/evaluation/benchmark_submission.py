@@ -100,7 +100,8 @@ def write_submission(predictions: Iterable[Tensor], mode: ScoringMode, folder: P
         inverse = resize_inverse_depth(prediction, HEIGHT, WIDTH)[0].numpy().astype(np.float64)
         with np.errstate(divide="ignore"):
             depth = np.clip(mode.scale_factor / inverse, protocol.min_depth, protocol.max_depth)
-        Image.fromarray((depth * PNG_SCALE).astype(np.uint16)).save(folder / f"{indices[written]:010d}.png")
+        picture = Image.fromarray((depth * PNG_SCALE).astype(np.uint16))
+        picture.save(folder / f"{indices[written]:010d}.png", compress_level=1)
         written += 1
     if written != len(indices):
         raise UserError(f"The benchmark has {len(indices)} images, but there were {written} predictions.")

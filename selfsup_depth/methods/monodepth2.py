@@ -11,7 +11,7 @@ from geometry.depth import depth_to_disp, disp_to_depth
 from selfsup_depth.config import LossConfig, NetworkConfig
 from selfsup_depth.methods.ego_motion import EgoMotion, Motion
 from selfsup_depth.methods.photometric_objective import PhotometricObjective, Transforms
-from selfsup_depth.networks import DepthDecoder, PoseCNN, PoseDecoder, build_encoder
+from selfsup_depth.networks import DepthDecoder, Encoder, PoseCNN, PoseDecoder, build_encoder
 from selfsup_depth.structures import STEREO, Batch, DepthPrediction, FrameId, Losses, Method
 
 
@@ -45,12 +45,14 @@ class Monodepth2(Method):
             request.loss, min_depth=network.min_depth, max_depth=network.max_depth
         )
         encoder = build_encoder(network.encoder or f"resnet{network.num_layers}", weights=network.weights_init)
-        self.networks = nn.ModuleDict({"encoder": encoder, "depth": _depth_decoder(network, encoder.channels)})
+        self.networks = nn.ModuleDict({"encoder": encoder, "depth": _depth_decoder(network, encoder)})
         if self.motion.sources:
             self.networks.update(_pose_networks(network, self.motion, encoder.channels))
         if request.loss.predictive_mask:
             sources = len(self.motion.sources) + request.use_stereo
-            self.networks["predictive_mask"] = DepthDecoder(encoder.channels, network.scales, out_channels=sources)
+            self.networks["predictive_mask"] = DepthDecoder(
+                encoder.channels, network.scales, out_channels=sources, reductions=encoder.reductions
+            )
 
     def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:
         """Loss terms of a batch (A.8). Networks run in the caller's precision, geometry in float32."""
@@ -100,12 +102,18 @@ class Monodepth2(Method):
         return transform
 
 
-def _depth_decoder(network: NetworkConfig, channels: tuple[int, ...]) -> DepthDecoder:
+def _depth_decoder(network: NetworkConfig, encoder: Encoder) -> DepthDecoder:
     initial = None
     if network.initial_depth:
         depth = torch.tensor(network.initial_depth)
         initial = float(depth_to_disp(depth, network.min_depth, network.max_depth))
-    return DepthDecoder(channels, network.scales, upsample=network.upsample, initial_disp=initial)
+    return DepthDecoder(
+        encoder.channels,
+        network.scales,
+        upsample=network.upsample,
+        reductions=encoder.reductions,
+        initial_disp=initial,
+    )
 
 
 def _pose_networks(network: NetworkConfig, motion: EgoMotion, channels: tuple[int, ...]) -> dict[str, nn.Module]:

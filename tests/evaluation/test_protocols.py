@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from selfsup_depth.datasets import DATASETS
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.protocols import GARG_CROP, PROTOCOLS, find_protocol, protocol_of_dataset
 
@@ -64,6 +65,8 @@ def test_protocol_of_a_data_sets_own_depth():
     assert protocol_of_dataset("kitti").name == "kitti_lidar"  # "eigen" is one list with one published truth
     assert protocol_of_dataset("stereo_folder").crop is GARG_CROP
     assert protocol_of_dataset("simsin").max_depth == 10
+    for dataset in set(DATASETS) - {"kitti_odom"}:
+        assert protocol_of_dataset(dataset).ground_truth == "dataset"
     with pytest.raises(UserError, match="--dataset kitti_odom has no ground-truth depth"):
         protocol_of_dataset("kitti_odom")
 

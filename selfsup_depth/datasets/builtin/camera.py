@@ -52,10 +52,11 @@ def render(shader: Shader, camera: Camera, world_T_camera: FloatArray) -> NDArra
     return picture.reshape(camera.height, camera.width, 3)
 
 
-def render_depth(
-    shader: Shader, camera: Camera, world_T_camera: FloatArray
-) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Depth [height, width] in metres along the camera's axis at pixel centres (infinite: sky), and the triangles seen."""
+def render_depth(shader: Shader, camera: Camera, world_T_camera: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Depth [height, width] at pixel centres, in metres along the camera's axis (infinite: sky).
+
+    Also the number [height, width] of the triangle that each pixel's centre sees (-1: sky).
+    """
     directions = camera.directions() @ world_T_camera[:3, :3].T
     hits = shader.tracer.trace(world_T_camera[:3, 3], directions)  # z = 1, so the distance is the depth
     shape = (camera.height, camera.width)

@@ -49,9 +49,7 @@ def car(builder: MeshBuilder) -> None:
     _details(builder, front, rear, width, waist)
 
 
-def _body(
-    builder: MeshBuilder, front: float, rear: float, width: float, waist: float, paint: Surface
-) -> None:
+def _body(builder: MeshBuilder, front: float, rear: float, width: float, waist: float, paint: Surface) -> None:
     """The shell below the windows: its outline seen from the side, drawn out over the width."""
     nose = 0.86 * waist
     outline = [
@@ -71,9 +69,7 @@ def _body(
     shell = [right, left, np.roll(left, -1, axis=0), np.roll(right, -1, axis=0)]
     builder.quads(np.stack(shell, axis=1), paint)
     for ring, order in ((left, [0, 2, 1]), (right, [0, 1, 2])):
-        fan = np.stack([np.tile(ring.mean(axis=0), (len(ring), 1)), ring, np.roll(ring, -1, axis=0)], 1)[
-            :, order
-        ]
+        fan = np.stack([np.tile(ring.mean(axis=0), (len(ring), 1)), ring, np.roll(ring, -1, axis=0)], 1)[:, order]
         builder.triangles(fan, fan[:, :, ::2] / paint.period, paint)
     for x in np.linspace(rear * 0.45, front * 0.42, 3):
         for side in (half + 0.004, -half - 0.004):

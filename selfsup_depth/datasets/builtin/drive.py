@@ -68,9 +68,7 @@ def ensure_builtin_drive(
 
 def _check(settings: DriveSettings) -> None:
     if settings.frames < 5:
-        raise UserError(
-            f"The built-in drive needs at least 5 frames to have a split, not frames={settings.frames}."
-        )
+        raise UserError(f"The built-in drive needs at least 5 frames to have a split, not frames={settings.frames}.")
     if settings.height < 16 or settings.width < 16:
         raise UserError(
             f"The built-in drive's pictures are at least 16 x 16 pixels, not height={settings.height}, "
@@ -90,9 +88,7 @@ def _render_drive(settings: DriveSettings, workers: int | None, root: Path) -> N
     write_oxts(root, poses @ rig.rect_T_velo @ rig.velo_T_imu)
     training, held_out = split_frames(settings.frames)
     left = [f"{DRIVE} {n} l" for n in held_out]
-    write_lists(
-        root, {"train": [f"{DRIVE} {n} {side}" for n in training for side in "lr"], "val": left, "test": left}
-    )
+    write_lists(root, {"train": [f"{DRIVE} {n} {side}" for n in training for side in "lr"], "val": left, "test": left})
     task = partial(_render_frame, settings, root)
     run_all(
         task,

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from selfsup_depth.datasets.builtin.ambient import bake_ambient
 from selfsup_depth.datasets.builtin.cars import CAR_TEXTURES
+from selfsup_depth.datasets.builtin.lighting import Lighting
 from selfsup_depth.datasets.builtin.mesh import Mesh, join
 from selfsup_depth.datasets.builtin.patterns import texture_bank
 from selfsup_depth.datasets.builtin.raycast import Tracer
 from selfsup_depth.datasets.builtin.rig import rigid, rotation
 from selfsup_depth.datasets.builtin.road import LANE, Road
-from selfsup_depth.datasets.builtin.shading import Lighting, Shader
+from selfsup_depth.datasets.builtin.shading import Shader
 from selfsup_depth.datasets.builtin.street import build_street, build_traffic, plan_traffic
 from selfsup_depth.datasets.builtin.textures import TextureBank
 
@@ -24,9 +25,7 @@ FloatArray = NDArray[np.float64]
 STEP = 0.7  # metres per frame on average
 CAMERA_HEIGHT = 1.65
 _VIEW = 180.0  # metres of street beyond the last frame
-_CAMERA_AXES = np.array(
-    [[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]]
-)  # camera (right, down, ahead) in (ahead, left, up)
+_CAMERA_AXES = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]])  # camera (right, down, ahead) in (ahead, left, up)
 
 
 @dataclass(frozen=True)

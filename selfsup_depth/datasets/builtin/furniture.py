@@ -12,9 +12,20 @@ from selfsup_depth.datasets.builtin.solids import blob, box, cards, cylinder
 _METAL = Surface("concrete", (0.35, 0.36, 0.38), 0.4)
 _WOODS = ((0.75, 0.52, 0.32), (0.42, 0.27, 0.17), (0.95, 0.8, 0.6), (0.85, 0.83, 0.8))
 _PICTURES = (
-    "photo_astronaut", "photo_cat", "photo_coffee", "photo_rocket", "photo_galaxies", "photo_retina",
-    "photo_cells", "photo_colours", "photo_camera", "photo_coins", "photo_clock", "photo_moon", "photo_page",
-)  # fmt: skip
+    "photo_astronaut",
+    "photo_cat",
+    "photo_coffee",
+    "photo_rocket",
+    "photo_galaxies",
+    "photo_retina",
+    "photo_cells",
+    "photo_colours",
+    "photo_camera",
+    "photo_coins",
+    "photo_clock",
+    "photo_moon",
+    "photo_page",
+)
 
 
 def _wood(rng: np.random.Generator, period: float = 0.8) -> Surface:
@@ -24,9 +35,7 @@ def _wood(rng: np.random.Generator, period: float = 0.8) -> Surface:
 def _cloth(rng: np.random.Generator) -> Surface:
     colour = rng.uniform(0.25, 1.0, 3)
     texture = ("weave", "checks", "carpet")[rng.integers(3)]
-    return Surface(
-        texture, (float(colour[0]), float(colour[1]), float(colour[2])), float(rng.uniform(0.5, 1.0))
-    )
+    return Surface(texture, (float(colour[0]), float(colour[1]), float(colour[2])), float(rng.uniform(0.5, 1.0)))
 
 
 def bookshelf(builder: MeshBuilder) -> None:
@@ -81,9 +90,7 @@ def desk(builder: MeshBuilder) -> None:
     rng = builder.rng
     box(builder, (-0.7, 0.02, 0.71), (0.7, 0.7, 0.74), _wood(rng), floating=True)
     _legs(builder, 0.66, (0.06, 0.66), 0.71, 0.02)
-    box(
-        builder, (-0.3, 0.16, 0.83), (0.3, 0.2, 1.2), Surface("patch", (0.12, 0.12, 0.13), 0.6), floating=True
-    )
+    box(builder, (-0.3, 0.16, 0.83), (0.3, 0.2, 1.2), Surface("patch", (0.12, 0.12, 0.13), 0.6), floating=True)
     screen = Surface(_PICTURES[rng.integers(len(_PICTURES))], (1.3, 1.3, 1.3), gloss=0.15)
     builder.quad(
         [(0.28, 0.203, 0.85), (-0.28, 0.203, 0.85), (-0.28, 0.203, 1.18), (0.28, 0.203, 1.18)],
@@ -92,9 +99,7 @@ def desk(builder: MeshBuilder) -> None:
     )
     box(builder, (-0.03, 0.14, 0.74), (0.03, 0.17, 0.9), _METAL)
     page = Surface("photo_page", (1.4, 1.4, 1.4))
-    builder.quad(
-        [(0.5, 0.3, 0.742), (0.2, 0.3, 0.742), (0.2, 0.6, 0.742), (0.5, 0.6, 0.742)][::-1], page, fit=True
-    )
+    builder.quad([(0.5, 0.3, 0.742), (0.2, 0.3, 0.742), (0.2, 0.6, 0.742), (0.5, 0.6, 0.742)][::-1], page, fit=True)
     _trinket(builder.at(-0.5, 0.35, 0.74))
     chair(builder.at(0.0, 0.95, 0, np.pi + float(rng.normal(0, 0.3))))
 
@@ -148,9 +153,7 @@ def toys(builder: MeshBuilder) -> None:
     blob(builder.at(-0.35, 0.4, 0.19), (0.19, 0.19, 0.19), _cloth(builder.rng), roughness=0.0, detail=3)
     turned = builder.at(0.1, 0.35, 0, float(builder.rng.uniform(0, 1.5)))
     box(turned, (-0.2, -0.15, 0), (0.2, 0.15, 0.28), _cloth(builder.rng))
-    cylinder(
-        builder.at(0.5, 0.3), 0.13, 0.36, Surface("marble", (0.6, 0.7, 0.75), 0.5), top_radius=0.16, sides=18
-    )
+    cylinder(builder.at(0.5, 0.3), 0.13, 0.36, Surface("marble", (0.6, 0.7, 0.75), 0.5), top_radius=0.16, sides=18)
 
 
 def picture(builder: MeshBuilder) -> None:
@@ -166,9 +169,7 @@ def picture(builder: MeshBuilder) -> None:
     )
     surface = Surface(_PICTURES[rng.integers(len(_PICTURES))], (1.1, 1.1, 1.1))
     low, top = 1.6 - high, 1.6 + high
-    builder.quad(
-        [(half, 0.032, low), (-half, 0.032, low), (-half, 0.032, top), (half, 0.032, top)], surface, fit=True
-    )
+    builder.quad([(half, 0.032, low), (-half, 0.032, low), (-half, 0.032, top), (half, 0.032, top)], surface, fit=True)
 
 
 def mirror(builder: MeshBuilder) -> None:
@@ -206,5 +207,12 @@ def _trinket(builder: MeshBuilder) -> None:
 
 #: What may stand along a wall, with the width it takes up.
 ALONG_WALLS: tuple[tuple[Callable[[MeshBuilder], None], float], ...] = (
-    (bookshelf, 1.3), (cabinet, 1.25), (sofa, 2.1), (bed, 1.8), (desk, 1.6), (pot_plant, 0.7), (floor_lamp, 0.55), (toys, 1.4),
-)  # fmt: skip
+    (bookshelf, 1.3),
+    (cabinet, 1.25),
+    (sofa, 2.1),
+    (bed, 1.8),
+    (desk, 1.6),
+    (pot_plant, 0.7),
+    (floor_lamp, 0.55),
+    (toys, 1.4),
+)

@@ -64,7 +64,10 @@ def building(
     shop: bool = False,
     far: bool = False,
 ) -> None:
-    """A house with its front at y = 0, x from -width / 2 to width / 2, standing 1 m deep in the ground; plainer when `far`."""
+    """A house with its front at y = 0, x from -width / 2 to width / 2, 1 m deep in the ground.
+
+    It is plainer when `far`.
+    """
     rng = builder.rng
     roof = Surface("roof", _ROOF_TINTS[rng.integers(len(_ROOF_TINTS))], 3.2)
     style = _Style(
@@ -85,9 +88,7 @@ def building(
     if gable:
         _gable_roof(builder, half, depth, height, style)
     else:
-        box(
-            builder, (-half - 0.25, -0.35, height), (half + 0.25, depth, height + 0.35), _STONE, floating=True
-        )
+        box(builder, (-half - 0.25, -0.35, height), (half + 0.25, depth, height + 0.35), _STONE, floating=True)
         box(builder, (-half * 0.4, 2, height), (-half * 0.4 + 0.8, 2.8, height + 1.5), style.wall)
 
 
@@ -107,9 +108,7 @@ def _front(builder: MeshBuilder, width: float, floors: int, style: _Style, shop:
             _balcony(builder.at(float(rng.uniform(-0.5, 0.5)) * half, 0, 3.1 * level + 0.5))
 
 
-def _windows(
-    builder: MeshBuilder, width: float, floors: int, style: _Style, *, first: int, skip: float
-) -> None:
+def _windows(builder: MeshBuilder, width: float, floors: int, style: _Style, *, first: int, skip: float) -> None:
     rng = builder.rng
     count = int((width - 1.0) / style.spacing)
     for level in range(first, floors):
@@ -156,9 +155,7 @@ def _shop(builder: MeshBuilder, width: float, style: _Style) -> None:
     for x in np.arange(-half + 0.4, half - 2.2, 2.5):
         poster = _POSTERS[rng.integers(len(_POSTERS))]
         pane = Surface(poster if rng.uniform() < 0.6 else "glass", (0.8, 0.8, 0.8), 2.2, gloss=0.5)
-        builder.quad(
-            [(x, -0.02, 0.6), (x + 2.2, -0.02, 0.6), (x + 2.2, -0.02, 2.7), (x, -0.02, 2.7)], pane, fit=True
-        )
+        builder.quad([(x, -0.02, 0.6), (x + 2.2, -0.02, 0.6), (x + 2.2, -0.02, 2.7), (x, -0.02, 2.7)], pane, fit=True)
         box(builder, (x + 2.2, -0.1, 0), (x + 2.4, 0, 2.9), style.wall)
     colour = tuple(float(c) for c in rng.uniform(0.2, 1.0, 3))
     sign = Surface("photo_text", (colour[0], colour[1], colour[2]), 1.4)

@@ -68,9 +68,7 @@ def _check(settings: IndoorSettings) -> None:
             f"The built-in rooms have 5 to 5000 frames (file names have three digits), not frames={settings.frames}."
         )
     if settings.size < 16:
-        raise UserError(
-            f"The built-in rooms' pictures are at least 16 pixels wide, not size={settings.size}."
-        )
+        raise UserError(f"The built-in rooms' pictures are at least 16 pixels wide, not size={settings.size}.")
     if settings.seed < 0:
         raise UserError(f"The seed of the built-in rooms is 0 or more, not seed={settings.seed}.")
 

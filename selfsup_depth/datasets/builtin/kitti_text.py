@@ -28,9 +28,15 @@ def write_calibration(root: Path, rig: Rig) -> None:
     for number, x in enumerate(CAMERA_X):
         shift = rig.rect_T_camera0[:3, :3].T @ [-x, 0.0, 0.0]
         values = {
-            "S": size, "K": intrinsics, "D": np.zeros(5), "R": np.eye(3), "T": shift,
-            "S_rect": size, "R_rect": rig.rect_T_camera0[:3, :3], "P_rect": rig.projection(number),
-        }  # fmt: skip
+            "S": size,
+            "K": intrinsics,
+            "D": np.zeros(5),
+            "R": np.eye(3),
+            "T": shift,
+            "S_rect": size,
+            "R_rect": rig.rect_T_camera0[:3, :3],
+            "P_rect": rig.projection(number),
+        }
         lines += [f"{key}_0{number}: {_numbers(value)}" for key, value in values.items()]
     folder = root / DATE
     _write(folder / "calib_cam_to_cam.txt", lines)
@@ -41,10 +47,7 @@ def write_calibration(root: Path, rig: Rig) -> None:
 
 def write_timestamps(root: Path, frames: int) -> None:
     """Ten frames a second from noon."""
-    times = [
-        f"{DATE.replace('_', '-')} 12:{n // 600:02d}:{n % 600 // 10:02d}.{n % 10}00000000"
-        for n in range(frames)
-    ]
+    times = [f"{DATE.replace('_', '-')} 12:{n // 600:02d}:{n % 600 // 10:02d}.{n % 10}00000000" for n in range(frames)]
     for sensor in ("image_02", "image_03", "velodyne_points", "oxts"):
         _write(root / DRIVE / sensor / "timestamps.txt", times)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,9 +97,7 @@ class MeshBuilder:
         """Faces [n, 4, 3], each as in `quad`."""
         corner = np.asarray(corners, np.float64)
         if fit:
-            uv = np.broadcast_to(
-                np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]), (len(corner), 4, 2)
-            )
+            uv = np.broadcast_to(np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]), (len(corner), 4, 2))
         else:
             offset = corner - corner[:, :1]
             along = _unit(offset[:, 1])
@@ -117,19 +116,19 @@ class MeshBuilder:
         values = np.concatenate(self.parts.uv)
         values = np.concatenate([values, np.ones_like(values[:, :, :1])], axis=2)
         counts = [count for _, count in self.parts.surfaces]
+        worn = [surface for surface, _ in self.parts.surfaces]
 
-        def column(pick: object, dtype: type) -> NDArray[np.generic]:
-            picked = np.asarray([pick(surface) for surface, _ in self.parts.surfaces], dtype)  # type: ignore[operator]
-            return np.repeat(picked, counts, axis=0)[keep]
+        def column(values: list[Any], dtype: type) -> NDArray[Any]:
+            return np.repeat(np.asarray(values, dtype), counts, axis=0)[keep]
 
         return Mesh(
             vertices=vertices[keep].astype(np.float32),
             normals=cross[keep] / area[keep, None],
             maps=affine_maps(vertices[keep], values[keep]),
-            textures=column(lambda s: texture_ids[s.texture], np.int32),  # type: ignore[arg-type]
-            tints=column(lambda s: s.tint, np.float32),  # type: ignore[arg-type]
-            gloss=column(lambda s: s.gloss, np.float32),  # type: ignore[arg-type]
-            mirror=column(lambda s: s.mirror, np.float32),  # type: ignore[arg-type]
+            textures=column([texture_ids[surface.texture] for surface in worn], np.int32),
+            tints=column([surface.tint for surface in worn], np.float32),
+            gloss=column([surface.gloss for surface in worn], np.float32),
+            mirror=column([surface.mirror for surface in worn], np.float32),
             moving=np.full(int(keep.sum()), moving),
         )
 

@@ -95,9 +95,7 @@ def _standard(grey: Grey) -> Grey:
 
 
 def _photo_grey(name: str, level: float, contrast: float) -> Callable[[Rng], Grey]:
-    return lambda rng: (
-        level + contrast * _standard(photograph(name).mean(axis=2)) + 0.4 * contrast * fractal(rng, 1.2)
-    )
+    return lambda rng: level + contrast * _standard(photograph(name).mean(axis=2)) + 0.4 * contrast * fractal(rng, 1.2)
 
 
 #: Greys are tinted by the surface that wears them.

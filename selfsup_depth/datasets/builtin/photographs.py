@@ -5,7 +5,7 @@ They are read as files. scikit-image's own functions would download what is miss
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,7 +37,7 @@ PHOTOGRAPHS: dict[str, str] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def photograph(name: str) -> NDArray[np.float64]:
     """A picture stretched to [512, 512, 3], values 0..1. Raises UserError when it is not installed."""
     spec = find_spec("skimage")

@@ -19,8 +19,7 @@ def require_embree() -> tuple[Any, Any]:
         from embreex.rtcore_scene import EmbreeScene
     except ImportError as error:
         raise UserError(
-            f"Rendering the built-in scenes needs embreex, which cannot be imported ({error}): "
-            "pip install embreex"
+            f"Rendering the built-in scenes needs embreex, which cannot be imported ({error}): pip install embreex"
         ) from error
     return EmbreeScene, TriangleMesh
 
@@ -42,9 +41,13 @@ class Tracer:
         scene = scene_type(robust=True)  # robust: no ray slips between two triangles of an edge
         mesh_type(scene, mesh.vertices)
         offsets = np.einsum("tc,tc->t", mesh.normals, mesh.vertices[:, 0].astype(np.float64))
-        self._scenes = [*(base._scenes if base else []), (scene, len(base._offsets) if base else 0)]
-        self._normals = np.concatenate([base._normals, mesh.normals]) if base else mesh.normals
-        self._offsets = np.concatenate([base._offsets, offsets]) if base else offsets
+        self._scenes: list[tuple[Any, int]] = [(scene, 0)]
+        self._normals: NDArray[np.float64] = mesh.normals
+        self._offsets: NDArray[np.float64] = offsets
+        if base is not None:
+            self._scenes = [*base._scenes, (scene, len(base._offsets))]
+            self._normals = np.concatenate([base._normals, mesh.normals])
+            self._offsets = np.concatenate([base._offsets, offsets])
 
     def trace(self, origins: NDArray[np.floating[Any]], directions: NDArray[np.floating[Any]]) -> Hits:
         """First hits of rays from `origins` ([3] or [N, 3]) along `directions` [N, 3] (any length)."""

@@ -73,7 +73,11 @@ class Rig:
     def projection(self, number: int) -> FloatArray:
         """KITTI's P_rect [3, 4] for points of "rect"; pixels have integer centres there."""
         camera = self.camera
-        matrix = np.zeros((3, 4))
-        matrix[:, :3] = [[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]]
-        matrix[0, 3] = -camera.fx * CAMERA_X[number]
-        return matrix
+        return np.array(
+            [
+                [camera.fx, 0, camera.cx - 0.5, -camera.fx * CAMERA_X[number]],
+                [0, camera.fy, camera.cy - 0.5, 0],
+                [0, 0, 1, 0],
+            ],
+            np.float64,
+        )

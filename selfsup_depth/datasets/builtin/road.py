@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from selfsup_depth.datasets.builtin.mesh import MeshBuilder, Surface, frame
 
@@ -42,7 +42,7 @@ class Road:
     def heading(self, s: float) -> float:
         return float(np.interp(s, self._s, self._heading))
 
-    def points(self, s: FloatArray, d: FloatArray, z: FloatArray | float = 0.0) -> FloatArray:
+    def points(self, s: ArrayLike, d: ArrayLike, z: ArrayLike = 0.0) -> FloatArray:
         """World points [..., 3] at height z above the road."""
         s, d = np.asarray(s, np.float64), np.asarray(d, np.float64)
         angle = np.interp(s, self._s, self._heading)
@@ -55,7 +55,7 @@ class Road:
 
     def frame(self, s: float, d: float, z: float = 0.0, turn: float = 0.0) -> FloatArray:
         """Rigid transform [4, 4] of a thing at (s, d), x along the road, turned by `turn` radians."""
-        x, y, height = self.points(np.float64(s), np.float64(d), z)
+        x, y, height = self.points(s, d, z)
         return frame(x, y, height, self.heading(s) + turn)
 
     def side_frame(self, s: float, side: int, distance: float, z: float = 0.0) -> FloatArray:
@@ -64,7 +64,7 @@ class Road:
 
 
 def ribbon(builder: MeshBuilder, road: Road, s: FloatArray, profile: FloatArray, surface: Surface) -> None:
-    """Ground between stations `s` [n] (whole metres) with cross-section `profile` [m, 2] of (d, z), d falling."""
+    """Ground between stations `s` [n] with cross-section `profile` [m, 2] of (d, z), d falling."""
     grid_s, d = np.meshgrid(s, profile[:, 0], indexing="ij")
     points = road.points(grid_s, d, np.broadcast_to(profile[:, 1], d.shape))
     across = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(profile, axis=0), axis=1))])

@@ -86,9 +86,7 @@ def billboard(builder: MeshBuilder) -> None:
     for x in (-1.4, 1.3):
         box(builder, (x, 0.02, -0.3), (x + 0.1, 0.12, 3.6), _STEEL)
     box(builder, (-1.8, 0.0, 1.2), (1.8, 0.08, 3.7), _DARK, floating=True)
-    builder.quad(
-        [(-1.7, -0.012, 1.3), (1.7, -0.012, 1.3), (1.7, -0.012, 3.6), (-1.7, -0.012, 3.6)], poster, fit=True
-    )
+    builder.quad([(-1.7, -0.012, 1.3), (1.7, -0.012, 1.3), (1.7, -0.012, 3.6), (-1.7, -0.012, 3.6)], poster, fit=True)
 
 
 def small_thing(builder: MeshBuilder) -> None:

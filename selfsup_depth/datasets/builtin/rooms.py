@@ -10,29 +10,34 @@ from numpy.typing import NDArray
 
 from selfsup_depth.datasets.builtin import furniture
 from selfsup_depth.datasets.builtin.ambient import bake_ambient
+from selfsup_depth.datasets.builtin.lighting import Lamp, Lighting
 from selfsup_depth.datasets.builtin.mesh import MeshBuilder, Surface
 from selfsup_depth.datasets.builtin.patterns import texture_bank
 from selfsup_depth.datasets.builtin.raycast import Tracer
 from selfsup_depth.datasets.builtin.rig import rigid, rotation
-from selfsup_depth.datasets.builtin.shading import Lamp, Lighting, Shader
+from selfsup_depth.datasets.builtin.shading import Shader
 from selfsup_depth.datasets.builtin.solids import box, cylinder, panel
 
 FloatArray = NDArray[np.float64]
 
 EYE_HEIGHT = 1.3
-_CAMERA_AXES = np.array(
-    [[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]]
-)  # camera (right, down, ahead) in (ahead, left, up)
+_CAMERA_AXES = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]])  # camera (right, down, ahead) in (ahead, left, up)
 _CEILING = Surface("plaster", (1.15, 1.15, 1.12), 2.5)
 _WHITE = Surface("paint", (1.35, 1.35, 1.3), 0.8)
 _FLOORS = (
-    Surface("wood", (0.8, 0.55, 0.35), 1.3), Surface("tiles", (0.9, 0.88, 0.82), 2.4),
-    Surface("carpet", (0.62, 0.5, 0.45), 1.6), Surface("wood", (0.5, 0.36, 0.26), 1.0), Surface("marble", (0.9, 0.88, 0.84), 2.0),
-)  # fmt: skip
+    Surface("wood", (0.8, 0.55, 0.35), 1.3),
+    Surface("tiles", (0.9, 0.88, 0.82), 2.4),
+    Surface("carpet", (0.62, 0.5, 0.45), 1.6),
+    Surface("wood", (0.5, 0.36, 0.26), 1.0),
+    Surface("marble", (0.9, 0.88, 0.84), 2.0),
+)
 _WALLS = (
-    Surface("plaster", (1.05, 0.98, 0.85), 1.8), Surface("checks", (0.95, 0.9, 0.7), 1.6), Surface("marble", (0.7, 0.85, 0.9), 1.4),
-    Surface("brick", (0.9, 0.62, 0.5), 1.7), Surface("weave", (0.85, 0.95, 0.8), 1.5),
-)  # fmt: skip
+    Surface("plaster", (1.05, 0.98, 0.85), 1.8),
+    Surface("checks", (0.95, 0.9, 0.7), 1.6),
+    Surface("marble", (0.7, 0.85, 0.9), 1.4),
+    Surface("brick", (0.9, 0.62, 0.5), 1.7),
+    Surface("weave", (0.85, 0.95, 0.8), 1.5),
+)
 _TEXTURELESS = Surface("plain", (1.1, 1.08, 1.02), 2.0)
 
 
@@ -51,24 +56,16 @@ class RoomScene:
 
     @cached_property
     def world_T_left(self) -> FloatArray:
-        """Poses [frames, 4, 4] of the left camera: a slow arc around the middle of the room, looking about."""
+        """Poses [frames, 4, 4] of the left camera: a slow arc around the room's middle, looking about."""
         rng, n = self._rng(1), np.arange(self.frames)
         phase = rng.uniform(0, 2 * np.pi, 5)
         angle = phase[0] + 0.06 * n + 0.15 * np.sin(n / 9.0 + phase[1])
         x, y = 0.16 * self.size[0] * np.cos(angle), 0.16 * self.size[1] * np.sin(angle)
         z = EYE_HEIGHT + 0.12 * np.sin(n / 14.0 + phase[2])
-        yaw = (
-            phase[0]
-            + rng.uniform(2.2, 4.0)
-            + 0.4 * np.sin(n / 10.0 + phase[3])
-            + rng.normal(0, 0.004, self.frames)
-        )
+        yaw = phase[0] + rng.uniform(2.2, 4.0) + 0.4 * np.sin(n / 10.0 + phase[3]) + rng.normal(0, 0.004, self.frames)
         pitch = 0.16 + 0.1 * np.sin(n / 8.0 + phase[4]) + rng.normal(0, 0.004, self.frames)
         roll = 0.03 * np.sin(n / 11.0 + phase[1])
-        turns = [
-            rotation((float(roll[i]), float(pitch[i]), float(yaw[i]))) @ _CAMERA_AXES
-            for i in range(self.frames)
-        ]
+        turns = [rotation((float(roll[i]), float(pitch[i]), float(yaw[i]))) @ _CAMERA_AXES for i in range(self.frames)]
         return np.stack([rigid(turn, (x[i], y[i], z[i])) for i, turn in enumerate(turns)])
 
     @cached_property
@@ -88,9 +85,7 @@ class RoomScene:
 def _lighting(rng: np.random.Generator, size: tuple[float, float, float]) -> Lighting:
     """Two ceiling lamps of 40 cm, and the sun through the window in the wall at +y."""
     corners = 0.2 * np.array([[-1, -1, 0], [1, -1, 0], [-1, 1, 0], [1, 1, 0.0]])
-    lamps = tuple(
-        Lamp(corners + [share * size[0], 0.1, size[2] - 0.32], (2.3, 2.15, 1.85)) for share in (-0.24, 0.22)
-    )
+    lamps = tuple(Lamp(corners + [share * size[0], 0.1, size[2] - 0.32], (2.3, 2.15, 1.85)) for share in (-0.24, 0.22))
     sun = np.array([rng.uniform(-0.5, 0.5), 1.0, rng.uniform(0.6, 0.9)])
     sun /= np.linalg.norm(sun)
     return Lighting(
@@ -111,10 +106,8 @@ def _shell(builder: MeshBuilder, size: tuple[float, float, float]) -> list[MeshB
     panel(builder, np.array([(-x, -y, 0), (x, -y, 0), (x, y, 0), (-x, y, 0)]), floor, 0.4)
     panel(builder, np.array([(-x, y, z), (x, y, z), (x, -y, z), (-x, -y, z)]), _CEILING, 0.6)
     # y points into the room, x to the left for who looks at the wall
-    walls = [
-        builder.at(*at, 0.0, turn)
-        for *at, turn in ((0, y, np.pi), (-x, 0, -np.pi / 2), (0, -y, 0.0), (x, 0, np.pi / 2))
-    ]
+    ends = ((0.0, y, np.pi), (-x, 0.0, -np.pi / 2), (0.0, -y, 0.0), (x, 0.0, np.pi / 2))
+    walls = [builder.at(wall_x, wall_y, heading=turn) for wall_x, wall_y, turn in ends]
     bare = int(rng.integers(1, 4))
     for i, frame in enumerate(walls):
         half = (x, y)[i % 2]
@@ -153,9 +146,7 @@ def _window(frame: MeshBuilder) -> None:
 
 def _furnish(builder: MeshBuilder, walls: list[MeshBuilder], size: tuple[float, float, float]) -> None:
     rng = builder.rng
-    table = builder.at(
-        float(rng.uniform(-0.4, 0.4)), float(rng.uniform(-0.3, 0.3)), 0, float(rng.uniform(0, 3))
-    )
+    table = builder.at(float(rng.uniform(-0.4, 0.4)), float(rng.uniform(-0.3, 0.3)), 0, float(rng.uniform(0, 3)))
     rug = Surface("carpet", tuple(float(c) for c in rng.uniform(0.3, 1.0, 3)), 1.2)  # type: ignore[arg-type]
     table.quad([(-1.3, -1.0, 0.006), (1.3, -1.0, 0.006), (1.3, 1.0, 0.006), (-1.3, 1.0, 0.006)], rug)
     furniture.table(table)

@@ -1,4 +1,4 @@
-"""From hits to colours: textures, hard sun, lamps, baked ambient light, gloss, mirrors, sky, haze.
+"""From hits to colours: textures, hard sun, lamps, baked ambient light, gloss, mirrors, haze.
 
 Everything but gloss and mirrors is view-independent, so that two views of a point agree.
 """
@@ -10,36 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from selfsup_depth.datasets.builtin.lighting import Lamp, Lighting, rgb
 from selfsup_depth.datasets.builtin.mesh import Mesh
 from selfsup_depth.datasets.builtin.raycast import Hits, Tracer
 from selfsup_depth.datasets.builtin.textures import TextureBank
 
 FloatArray = NDArray[np.float32]
-Colour = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Lamp:
-    """A small area light, as points that take turns from sub-pixel to sub-pixel: soft shadows for free."""
-
-    points: NDArray[np.float64]  # [k, 3]
-    colour: Colour  # radiance of a white matt surface at one metre
-
-
-@dataclass(frozen=True)
-class Lighting:
-    """The light of a scene; all colours linear."""
-
-    ambient_above: Colour
-    ambient_below: Colour
-    exposure: float = 1.0
-    sun_direction: tuple[float, float, float] | None = None  # unit, towards the sun
-    sun: Colour = (0.0, 0.0, 0.0)
-    lamps: tuple[Lamp, ...] = ()
-    zenith: Colour = (0.25, 0.45, 0.85)
-    horizon: Colour = (0.75, 0.82, 0.9)
-    cloud_texture: str | None = None
-    haze_distance: float = np.inf  # metres after which 63 % of the light comes from the haze
 
 
 @dataclass(frozen=True)
@@ -50,6 +26,26 @@ class Rays:
     directions: FloatArray  # [N, 3]
     across: FloatArray  # [3] or [N, 3]
     down: FloatArray  # [3] or [N, 3]
+
+    def pick(self, index: NDArray[np.intp]) -> Rays:
+        """Some of the rays."""
+
+        def rows(array: FloatArray) -> FloatArray:
+            return array if array.ndim == 1 else array[index]
+
+        return Rays(rows(self.origins), self.directions[index], rows(self.across), rows(self.down))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Surface points that rays hit."""
+
+    rays: Rays
+    triangle: NDArray[np.int64]  # [N]
+    distance: FloatArray  # [N, 1] in lengths of the direction
+    normals: FloatArray  # [N, 3] turned towards the viewer
+    points: FloatArray  # [N, 3]
+    lifted: FloatArray  # [N, 3] the same, just above the surface: where further rays start
 
 
 @dataclass(frozen=True)
@@ -62,164 +58,108 @@ class Shader:
     lighting: Lighting
 
     def radiance(self, rays: Rays, hits: Hits, turn: int = 0, bounces: int = 1) -> FloatArray:
-        """Linear colours [N, 3]. `turn` picks the lamps' points; `bounces` mirrors are followed."""
+        """Linear colours [N, 3]. `turn` picks the lamps' points; mirrors are followed `bounces` times."""
         out = np.empty((len(rays.directions), 3), np.float32)
-        hit = hits.triangle >= 0
-        missed = np.flatnonzero(~hit)
+        missed = np.flatnonzero(hits.triangle < 0)
         if len(missed):
-            out[missed] = self.sky(rays.directions[missed])
-        index = np.flatnonzero(hit)
+            out[missed] = self.lighting.sky(rays.directions[missed], self.bank)
+        index = np.flatnonzero(hits.triangle >= 0)
         if len(index):
-            out[index] = self._surfaces(_pick(rays, index), hits, index, turn, bounces)
+            seen = self._seen(rays.pick(index), hits.triangle[index], hits.distance[index])
+            out[index] = self._surfaces(seen, turn, bounces)
         return out
 
-    def sky(self, directions: FloatArray) -> FloatArray:
-        """Sky colours [N, 3], with clouds on a plane far above (texture at infinity)."""
-        light = self.lighting
-        unit = directions / _length(directions)
-        up = np.clip(unit[:, 2:], 0.0, 1.0)
-        blend = up ** np.float32(0.6)
-        colour = np.float32(light.horizon) * (1 - blend) + np.float32(light.zenith) * blend
-        if light.cloud_texture is not None:
-            scale = 0.35 / (up[:, 0] + 0.1)
-            uv = np.stack([unit[:, 0] * scale, unit[:, 1] * scale])
-            width = (0.002 + 0.004 * scale) * scale
-            ids = np.full(len(unit), self.bank.ids[light.cloud_texture], np.int32)
-            cover = self.bank.sample(ids, uv, np.stack([width, width]).astype(np.float32))[:, :1]
-            cover = np.clip(2.6 * cover - 0.35, 0.0, 1.0)
-            colour = colour * (1 - cover) + np.float32((0.95, 0.96, 0.98)) * cover
-        return colour.astype(np.float32)
+    def _seen(self, rays: Rays, triangle: NDArray[np.int64], distance: NDArray[np.float64]) -> _Seen:
+        column = distance.astype(np.float32)[:, None]
+        points = rays.origins + rays.directions * column
+        normals = self.mesh.normals[triangle].astype(np.float32)
+        normals = np.where(_dot(normals, rays.directions) > 0, -normals, normals)
+        lifted = points + normals * (0.002 * (1.0 + 0.02 * column))
+        return _Seen(rays, triangle, column, normals, points, lifted)
 
-    def _surfaces(
-        self, rays: Rays, hits: Hits, index: NDArray[np.intp], turn: int, bounces: int
-    ) -> FloatArray:
+    def _surfaces(self, seen: _Seen, turn: int, bounces: int) -> FloatArray:
         mesh, light = self.mesh, self.lighting
-        triangle = hits.triangle[index]
-        distance = hits.distance[index].astype(np.float32)[:, None]
-        points = rays.origins + rays.directions * distance
-        normals = mesh.normals[triangle].astype(np.float32)
-        facing = _dot(normals, rays.directions)
-        normals = np.where(facing > 0, -normals, normals)
+        maps = mesh.maps[seen.triangle]
+        values = np.einsum("nkc,nc->kn", maps[:, :, :3], seen.points) + maps[:, :, 3].T
+        widths = _footprints(maps[:, :2, :3], seen)
+        albedo = self.bank.sample(mesh.textures[seen.triangle], values[:2], widths) * mesh.tints[seen.triangle]
 
-        maps = mesh.maps[triangle]
-        values = np.einsum("nkc,nc->kn", maps[:, :, :3], points) + maps[:, :, 3].T
-        widths = _footprints(maps[:, :2, :3], normals, rays, distance)
-        albedo = self.bank.sample(mesh.textures[triangle], values[:2], widths) * mesh.tints[triangle]
-
-        up = 0.5 + 0.5 * normals[:, 2:]
-        ambient = np.float32(light.ambient_above) * up + np.float32(light.ambient_below) * (1 - up)
-        received = ambient * np.clip(values[2], 0.0, 1.0)[:, None]
-        lifted = points + normals * np.float32(2e-3) * (1.0 + 0.02 * distance)
-        highlight = self._sunlight(received, lifted, normals, rays.directions, mesh.gloss[triangle])
+        received = light.ambient(seen.normals) * np.clip(values[2], 0.0, 1.0)[:, None]
+        highlight = self._sunlight(received, seen)
         for lamp in light.lamps:
-            self._lamplight(received, lifted, normals, lamp, turn)
+            self._lamplight(received, seen, lamp, turn)
         colour = albedo * received + highlight
-        self._reflect(colour, rays, lifted, normals, triangle, distance, turn, bounces)
+        self._reflect(colour, seen, turn, bounces)
         if np.isfinite(light.haze_distance):
-            length = distance * _length(rays.directions)
-            clear = np.exp(-length / np.float32(light.haze_distance))
-            colour = colour * clear + np.float32(light.horizon) * (1 - clear)
-        return colour.astype(np.float32)
+            clear = np.exp(seen.distance * _length(seen.rays.directions) / -light.haze_distance)
+            colour = colour * clear + rgb(light.horizon) * (1 - clear)
+        return colour
 
-    def _sunlight(
-        self,
-        received: FloatArray,
-        points: FloatArray,
-        normals: FloatArray,
-        views: FloatArray,
-        gloss: FloatArray,
-    ) -> FloatArray:
+    def _sunlight(self, received: FloatArray, seen: _Seen) -> FloatArray:
         """Adds the sun to `received`; returns the highlights on glossy surfaces."""
         highlight = np.zeros_like(received)
         if self.lighting.sun_direction is None:
             return highlight
-        sun = np.array(self.lighting.sun_direction, np.float32)
-        cosine = normals @ sun
+        sun = rgb(self.lighting.sun_direction)
+        cosine = seen.normals @ sun
         lit = np.flatnonzero(cosine > 0)
-        lit = lit[~self.tracer.occluded(points[lit], sun)]
-        received[lit] += cosine[lit, None] * np.float32(self.lighting.sun)
-        shiny = lit[gloss[lit] > 0]
-        mirrored = _mirror(views[shiny], normals[shiny])
-        mirrored /= _length(mirrored)
-        glint = np.maximum(mirrored @ sun, 0) ** 60
-        highlight[shiny] = (0.8 * gloss[shiny] * glint)[:, None] * np.float32(self.lighting.sun)
+        lit = lit[~self.tracer.occluded(seen.lifted[lit], sun)]
+        received[lit] += cosine[lit, None] * rgb(self.lighting.sun)
+        gloss = self.mesh.gloss[seen.triangle[lit]]
+        shiny, gloss = lit[gloss > 0], gloss[gloss > 0]
+        mirrored = _mirror(seen.rays.directions[shiny], seen.normals[shiny])
+        glint = np.maximum(mirrored @ sun / _length(mirrored)[:, 0], 0) ** 60
+        highlight[shiny] = (0.8 * gloss * glint)[:, None] * rgb(self.lighting.sun)
         return highlight
 
-    def _lamplight(
-        self, received: FloatArray, points: FloatArray, normals: FloatArray, lamp: Lamp, turn: int
-    ) -> None:
-        towards = lamp.points[turn % len(lamp.points)].astype(np.float32) - points
+    def _lamplight(self, received: FloatArray, seen: _Seen, lamp: Lamp, turn: int) -> None:
+        towards = lamp.points[turn % len(lamp.points)].astype(np.float32) - seen.lifted
         square = _dot(towards, towards)[:, 0]
-        cosine = _dot(normals, towards)[:, 0] / np.sqrt(square)
+        cosine = _dot(seen.normals, towards)[:, 0] / np.sqrt(square)
         lit = np.flatnonzero(cosine > 0)
         reach = np.full(len(lit), 0.98, np.float32)
-        lit = lit[~self.tracer.occluded(points[lit], towards[lit], reach)]
-        # an area light does not blow up when touched: half a metre is added to the distance
+        lit = lit[~self.tracer.occluded(seen.lifted[lit], towards[lit], reach)]
+        # a lamp has a size: half a square metre keeps what is close to it from blowing up
         strength = cosine[lit] / (square[lit] + 0.5)
-        received[lit] += strength[:, None] * np.float32(lamp.colour)
+        received[lit] += strength[:, None] * rgb(lamp.colour)
 
-    def _reflect(
-        self,
-        colour: FloatArray,
-        rays: Rays,
-        points: FloatArray,
-        normals: FloatArray,
-        triangle: NDArray[np.int64],
-        distance: FloatArray,
-        turn: int,
-        bounces: int,
-    ) -> None:
+    def _reflect(self, colour: FloatArray, seen: _Seen, turn: int, bounces: int) -> None:
         """Mixes in what glossy surfaces show of the sky and mirrors show of the scene."""
-        gloss, mirror = self.mesh.gloss[triangle], self.mesh.mirror[triangle]
+        gloss, mirror = self.mesh.gloss[seen.triangle], self.mesh.mirror[seen.triangle]
         shiny = np.flatnonzero((gloss > 0) | (mirror > 0))
         if not len(shiny):
             return
-        views, normal = rays.directions[shiny], normals[shiny]
-        mirrored = _mirror(views, normal)
-        cosine = -_dot(views, normal) / _length(views)
-        fresnel = 0.06 + 0.94 * (1 - np.clip(cosine, 0, 1)) ** 5
+        views, normals = seen.rays.directions[shiny], seen.normals[shiny]
+        mirrored = _mirror(views, normals)
+        cosine = np.clip(-_dot(views, normals) / _length(views), 0.0, 1.0)
+        fresnel = 0.06 + 0.94 * (1 - cosine) ** 5
         share = np.maximum(mirror[shiny, None], gloss[shiny, None] * np.minimum(1.0, 2.5 * fresnel))
-        seen = self._environment(mirrored)
+        shown = self._environment(mirrored)
         real = np.flatnonzero(mirror[shiny] > 0)
         if bounces and len(real):
-            rows = shiny[real]
-            # the bundle goes on with the width it has at the mirror: directions scaled to the whole path
-            spread = _pick(rays, rows)
-            onward = Rays(
-                points[rows],
-                mirrored[real],
-                _mirror_bundle(spread.across, normals[rows]),
-                _mirror_bundle(spread.down, normals[rows]),
-            )
+            bundle = seen.rays.pick(shiny[real])
+            turned = (_mirror(change, normals[real]) for change in (bundle.across, bundle.down))
+            onward = Rays(seen.lifted[shiny[real]], mirrored[real], *turned)
             hits = self.tracer.trace(onward.origins, onward.directions)
-            seen[real] = self.radiance(onward, hits, turn, bounces - 1)
-        colour[shiny] = colour[shiny] * (1 - share) + seen * share
+            shown[real] = self.radiance(onward, hits, turn, bounces - 1)
+        colour[shiny] = colour[shiny] * (1 - share) + shown * share
 
     def _environment(self, directions: FloatArray) -> FloatArray:
         """What gloss shows: the sky above a dark street; not traced."""
-        unit_up = directions[:, 2:] / _length(directions)
-        above = np.clip((unit_up - 0.15) / 0.2, 0, 1)
-        street = np.float32(self.lighting.ambient_below) * np.float32(0.5)
-        return (self.sky(directions) * above + street * (1 - above)).astype(np.float32)
+        above = np.clip((directions[:, 2:] / _length(directions) - 0.15) / 0.2, 0, 1)
+        street = 0.5 * rgb(self.lighting.ambient_below)
+        return self.lighting.sky(directions, self.bank) * above + street * (1 - above)
 
 
-def _footprints(maps: FloatArray, normals: FloatArray, rays: Rays, distance: FloatArray) -> FloatArray:
+def _footprints(maps: FloatArray, seen: _Seen) -> FloatArray:
     """Extents [2, N] in texture repeats of what one pixel sees of the hit surfaces (Igehy 1999)."""
-    facing = _dot(normals, rays.directions)
-    facing = np.where(np.abs(facing) < 1e-6, np.float32(-1e-6), facing)
+    facing = np.minimum(_dot(seen.normals, seen.rays.directions), -1e-6)
     widths = np.zeros((2, len(maps)), np.float32)
-    for change in (rays.across, rays.down):
-        slide = _dot(normals, change) / facing
-        moved = (change - rays.directions * slide) * distance
+    for change in (seen.rays.across, seen.rays.down):
+        slide = _dot(seen.normals, change) / facing
+        moved = (change - seen.rays.directions * slide) * seen.distance
         widths += np.abs(np.einsum("nkc,nc->kn", maps, moved))
     return widths
-
-
-def _pick(rays: Rays, index: NDArray[np.intp]) -> Rays:
-    def rows(array: FloatArray) -> FloatArray:
-        return array if array.ndim == 1 else array[index]
-
-    return Rays(rows(rays.origins), rays.directions[index], rows(rays.across), rows(rays.down))
 
 
 def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -232,7 +172,3 @@ def _length(a: FloatArray) -> FloatArray:
 
 def _mirror(directions: FloatArray, normals: FloatArray) -> FloatArray:
     return directions - 2 * _dot(directions, normals) * normals
-
-
-def _mirror_bundle(change: FloatArray, normals: FloatArray) -> FloatArray:
-    return _mirror(np.broadcast_to(change, normals.shape), normals)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ def box(builder: MeshBuilder, low: Point, high: Point, surface: Surface, *, floa
 
 
 def panel(builder: MeshBuilder, corners: FloatArray, surface: Surface, step: float) -> None:
-    """A flat face as in `MeshBuilder.quad`, cut into squares of about `step` so that soft light can vary on it."""
+    """A flat face as in `MeshBuilder.quad`, cut into squares of about `step`: soft light can vary on it."""
     a, b, _, d = np.asarray(corners, np.float64)
     width, height = float(np.linalg.norm(b - a)), float(np.linalg.norm(d - a))
     u, v = (np.linspace(0.0, 1.0, max(2, round(size / step) + 1)) for size in (width, height))
@@ -51,9 +51,7 @@ def panel(builder: MeshBuilder, corners: FloatArray, surface: Surface, step: flo
 
 def frustum(builder: MeshBuilder, bottom: FloatArray, top: FloatArray, side: Surface, lid: Surface) -> None:
     """Walls between two rings [n, 3], anticlockwise seen from above, and the lid on the upper one."""
-    builder.quads(
-        np.stack([bottom, np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1), side
-    )
+    builder.quads(np.stack([bottom, np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1), side)
     centre = top.mean(axis=0)
     fan = np.stack([np.broadcast_to(centre, top.shape), top, np.roll(top, -1, axis=0)], axis=1)
     builder.triangles(fan, fan[:, :, :2] / lid.period, lid)
@@ -76,9 +74,7 @@ def cylinder(
     u = np.arange(sides + 1) * (2 * np.pi * radius / sides / surface.period) + builder.rng.uniform()
     v = np.full(sides, height / surface.period)
     wall = np.stack([bottom, np.roll(bottom, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1)
-    uv = np.stack(
-        [np.stack(c, 1) for c in ((u[:-1], v), (u[1:], v), (u[1:], 0 * v), (u[:-1], 0 * v))], axis=1
-    )
+    uv = np.stack([np.stack(c, 1) for c in ((u[:-1], v), (u[1:], v), (u[1:], 0 * v), (u[:-1], 0 * v))], axis=1)
     order = [0, 1, 2, 0, 2, 3]
     builder.triangles(wall[:, order], uv[:, order], surface)
     fan = np.stack([np.tile(top.mean(axis=0), (sides, 1)), top, np.roll(top, -1, axis=0)], axis=1)
@@ -132,7 +128,7 @@ def cards(builder: MeshBuilder, centres: FloatArray, size: float, surface: Surfa
     builder.triangles(corner[:, order], uv[:, order], surface)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _icosphere(detail: int) -> tuple[FloatArray, NDArray[np.int64]]:
     golden = (1 + 5**0.5) / 2
     vertices = [(-1, golden, 0), (1, golden, 0), (-1, -golden, 0), (1, -golden, 0)]
@@ -143,9 +139,7 @@ def _icosphere(detail: int) -> tuple[FloatArray, NDArray[np.int64]]:
         middle = 0.5 * (corner + np.roll(corner, -1, axis=1))
         a, b, c = corner[:, 0], corner[:, 1], corner[:, 2]
         ab, bc, ca = middle[:, 0], middle[:, 1], middle[:, 2]
-        split = np.concatenate(
-            [np.stack(t, 1) for t in ((a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca))]
-        )
+        split = np.concatenate([np.stack(t, 1) for t in ((a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca))])
         points, index = np.unique(np.round(split.reshape(-1, 3), 9), axis=0, return_inverse=True)
         faces = index.reshape(-1, 3)
     return points / np.linalg.norm(points, axis=1, keepdims=True), faces

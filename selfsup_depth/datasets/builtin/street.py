@@ -75,9 +75,7 @@ def plan_traffic(road: Road, seed: int, frames: int, step: float) -> list[Traffi
     return traffic
 
 
-def build_traffic(
-    road: Road, traffic: list[Traffic], frame_index: int, seen: tuple[float, float]
-) -> MeshBuilder:
+def build_traffic(road: Road, traffic: list[Traffic], frame_index: int, seen: tuple[float, float]) -> MeshBuilder:
     """The moving cars as they stand at one frame, those between the two stations `seen`."""
     builder = MeshBuilder(np.random.default_rng(0))
     first, last = max(seen[0], road.start + 6.0), min(seen[1], road.end - 6.0)
@@ -111,7 +109,7 @@ def _segments(builder: MeshBuilder, road: Road, side: int) -> None:
 
 
 def _fill(builder: MeshBuilder, road: Road, side: int, kind: int, middle: float, length: float) -> None:
-    """One segment: 0 row house, 1 house behind a fence, 2 behind a hedge, 3 trees, 4 a wall, 5 billboard and bushes."""
+    """One segment: 0 row house, 1 house with a fence, 2 with a hedge, 3 trees, 4 a wall, 5 a billboard."""
     rng = builder.rng
     ground = builder.within(road.side_frame(middle, side, YARD, 0.12))
     # the outside of a bend is longer than the middle of the road, its inside shorter
@@ -173,9 +171,7 @@ def _kerbside(builder: MeshBuilder, road: Road, side: int) -> None:
     for station in np.arange(road.start + 4.0, road.end - 2.0, 12.0):
         if rng.uniform() < 0.35:
             where = float(station + rng.uniform(0, 6))
-            plants.tree(
-                builder.within(road.side_frame(where, side, KERB + 0.9, 0.13)), float(rng.uniform(4.5, 7.5))
-            )
+            plants.tree(builder.within(road.side_frame(where, side, KERB + 0.9, 0.13)), float(rng.uniform(4.5, 7.5)))
 
 
 def _backdrop(builder: MeshBuilder, road: Road, side: int) -> None:
@@ -196,7 +192,7 @@ def _end_of_road(builder: MeshBuilder, road: Road) -> None:
     for _ in range(46):
         s, d = road.end - float(rng.uniform(0, 14)), float(rng.uniform(-42, 42))
         plants.tree(builder.within(road.frame(s, d, -0.3)), float(rng.uniform(8, 15)), far=True)
-    middle = road.points(np.float64(0.5 * (road.start + road.end)), np.float64(0.0))
+    middle = road.points(0.5 * (road.start + road.end), 0.0)
     reach = 0.5 * (road.end - road.start) + 160.0
     angle = np.linspace(0, 2 * np.pi, 73)
     rise = 26.0 + 9.0 * np.sin(5 * angle + 1) + 7.0 * np.sin(11 * angle + 2) + 4.0 * np.sin(23 * angle)

@@ -38,7 +38,7 @@ def build_encoder(name: str, *, in_images: int = 1, weights: str = "scratch") ->
     import timm  # seconds to import: only a name that is not ours pays for it
 
     if not timm.is_model(name):
-        close = difflib.get_close_matches(name, [*ENCODERS, *timm.list_models()], n=5)
+        close = difflib.get_close_matches(name, {*ENCODERS, *timm.list_models()}, n=5)
         hint = f"perhaps {', '.join(close)}" if close else f"own ones are {', '.join(ENCODERS)}"
         raise UserError(f"--encoder {name}: neither one of ours nor a timm model; {hint}.")
     return TimmEncoder(name, in_images, weights)

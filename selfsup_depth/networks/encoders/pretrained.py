@@ -26,11 +26,11 @@ def torchvision_weights(name: str) -> dict[str, Tensor]:
     url = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].url
     cached = hub_file(url)
     if not cached.is_file():
-        check_reachable(name, url, url, f"not at {cached}", f"put it at {cached}")
+        check_reachable(url, name, url, cached)
         try:
             torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
         except (OSError, RuntimeError) as error:
-            raise unavailable(name, url, f"not at {cached}", f"put it at {cached}", error) from error
+            raise unavailable(name, url, cached, error) from error
     return read_weights(cached)
 
 
@@ -39,27 +39,33 @@ def hub_file(url: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
-def check_reachable(name: str, probe: str, url: str, missing: str, put: str) -> None:
-    """Ask a server for a sign of life.
+def check_reachable(server: str, name: str, url: str, cached: Path) -> None:
+    """Ask a server for a sign of life before a client with a long patience does.
 
     Raises:
-        UserError: when it gives none within PROBE_SECONDS.
+        UserError: when it gives none within PROBE_SECONDS; see `unavailable` for the other arguments.
     """
-    request = urllib.request.Request(probe, method="HEAD")
+    request = urllib.request.Request(server, method="HEAD")
     try:
         with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
             return
     except urllib.error.HTTPError:
         return  # the server is there; what it says to the real request is for that request to judge
     except OSError as error:
-        raise unavailable(name, url, missing, put, error) from error
+        raise unavailable(name, url, cached, error) from error
 
 
-def unavailable(name: str, url: str, missing: str, put: str, reason: Exception) -> UserError:
-    """The way out for whoever cannot download: a local file, or no pretrained weights."""
-    lines = str(reason).strip().splitlines() or [type(reason).__name__]
+def unavailable(name: str, url: str, cached: Path, error: Exception) -> UserError:
+    """The ways out for whoever cannot download: a local file, or no pretrained weights.
+
+    Args:
+        url: of the file with the weights of `name`.
+        cached: the file, or the folder, in which they were looked for.
+    """
+    reason = str(getattr(error, "reason", error)).strip().splitlines() or [type(error).__name__]
+    there = f"put it at {cached}, or give it" if cached.suffix else "give it"
     return UserError(
-        f"--weights_init pretrained: the ImageNet weights of {name} are {missing} and cannot be downloaded "
-        f"from {url} ({lines[0]}); fetch that file on another machine and {put}, or give any local file "
-        "with --weights_init PATH, or start from random weights with --weights_init scratch."
+        f"--weights_init pretrained: the ImageNet weights of {name} are not at {cached} and cannot be "
+        f"downloaded ({reason[0]}); fetch {url} on another machine and {there} with --weights_init PATH, or "
+        "start from random weights with --weights_init scratch."
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.networks.encoders.base import Encoder
-from selfsup_depth.networks.encoders.pretrained import check_reachable, hub_file, unavailable
-from selfsup_depth.networks.encoders.weights import load_weights, read_weights
+from selfsup_depth.networks.encoders.pretrained import unavailable
+from selfsup_depth.networks.encoders.timm_weights import cached_or_reachable, load_timm_file, timm_source
 
 _DEEPEST = 32
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -47,7 +47,7 @@ class TimmEncoder(Encoder):
             value = torch.tensor(statistics.get(key) or default).repeat(in_images).view(1, -1, 1, 1)
             self.register_buffer(key, value, persistent=False)
         if weights not in ("scratch", "pretrained"):
-            _load_file(self.encoder, name, weights)
+            load_timm_file(self.encoder, name, weights)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Features of images `[B, 3 * in_images, H, W]` in [0, 1], finest first."""
@@ -58,7 +58,7 @@ class TimmEncoder(Encoder):
 def _create(name: str, in_channels: int, pretrained: bool) -> Any:
     import timm  # seconds to import, and only who asks for such a backbone needs it
 
-    overlay = {"file": cached} if pretrained and (cached := _cached_or_reachable(name)) else None
+    cached = cached_or_reachable(name) if pretrained else None
 
     def build(**options: Any) -> Any:
         return timm.create_model(
@@ -66,7 +66,7 @@ def _create(name: str, in_channels: int, pretrained: bool) -> Any:
             features_only=True,
             in_chans=in_channels,
             pretrained=pretrained,
-            pretrained_cfg_overlay=overlay,
+            pretrained_cfg_overlay={"file": str(cached)} if cached else None,
             **options,
         )
 
@@ -85,50 +85,11 @@ def _create(name: str, in_channels: int, pretrained: bool) -> Any:
     except (OSError, RuntimeError) as error:
         if not pretrained:
             raise
-        raise unavailable(name, "the Hugging Face hub", "not usable", "keep it", error) from error
+        raise unavailable(name, *timm_source(name), error) from error
 
 
-def _any_size(build: Any, **options: Any) -> Any:
+def _any_size(build: Callable[..., Any], **options: Any) -> Any:
     try:
         return build(strict_img_size=False, **options)
     except TypeError:  # only windowed transformers have, and need, this option
         return build(**options)
-
-
-def _cached_or_reachable(name: str) -> str | None:
-    """Path of the pretrained weights in the hub's cache; None when they must, and can, be downloaded."""
-    import huggingface_hub
-    import timm
-
-    config = timm.get_pretrained_cfg(name)
-    if config is None or not config.has_weights:
-        raise UserError(
-            f"--weights_init pretrained: timm has no pretrained weights for {name}; choose another encoder "
-            "or --weights_init scratch."
-        )
-    if not config.hf_hub_id:
-        url, cached = str(config.url), hub_file(str(config.url))
-        if not cached.is_file():
-            check_reachable(name, url, url, f"not at {cached}", f"put it at {cached}")
-            return None
-        return str(cached)
-    for file in (config.hf_hub_filename, "model.safetensors", "pytorch_model.bin"):
-        found = file and huggingface_hub.try_to_load_from_cache(config.hf_hub_id, file)
-        if isinstance(found, str):
-            return found
-    hub = huggingface_hub.constants.ENDPOINT
-    url = f"{hub}/{config.hf_hub_id}"
-    check_reachable(name, hub, url, f"not in {huggingface_hub.constants.HF_HUB_CACHE}", "keep it")
-    return None
-
-
-def _load_file(net: nn.Module, name: str, path: str | Path) -> None:
-    import timm
-
-    # timm writes "stages.0" in a whole model and "stages_0" in its feature part: compare without the dots
-    own = {key.replace(".", "_"): key for key in net.state_dict()}
-    with torch.device("meta"):
-        whole = {key.replace(".", "_") for key in timm.create_model(name).state_dict()}
-    tensors = {own.get(k.replace(".", "_"), k): value for k, value in read_weights(path).items()}
-    dropped = {key for key in tensors if key.replace(".", "_") in whole and key not in own.values()}
-    load_weights(net, tensors, str(path), unused="\0", dropped=dropped)

@@ -1,0 +1,101 @@
+"""A cached folder is complete and valid, or not there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selfsup_depth.datasets.builtin.cache import MANIFEST, default_cache_dir, ensure_folder, is_valid
+from selfsup_depth.datasets.builtin.pool import run_all
+
+PARAMETERS = {"frames": 3, "format_version": 1}
+
+
+def write_file(folder: Path) -> None:
+    (folder / "data.txt").write_text("rendered")
+
+
+def fail(folder: Path) -> None:
+    (folder / "data.txt").write_text("half")
+    raise RuntimeError("out of paint")
+
+
+def test_a_second_call_renders_nothing(tmp_path):
+    first = ensure_folder(tmp_path / "new" / "cache", "drive", PARAMETERS, write_file)
+    assert (first / "data.txt").read_text() == "rendered"
+    assert ensure_folder(tmp_path / "new" / "cache", "drive", PARAMETERS, fail) == first
+
+
+def test_other_parameters_are_rendered_anew(tmp_path):
+    ensure_folder(tmp_path, "drive", PARAMETERS, fail) if False else None
+    (tmp_path / "drive").mkdir()
+    (tmp_path / "drive" / "stale.txt").write_text("of an older format")
+    (tmp_path / "drive" / MANIFEST).write_text('{"frames": 3, "format_version": 0}')
+    folder = ensure_folder(tmp_path, "drive", PARAMETERS, write_file)
+    assert sorted(path.name for path in folder.iterdir()) == ["data.txt", MANIFEST]
+
+
+def test_a_folder_without_a_readable_manifest_is_not_valid(tmp_path):
+    assert not is_valid(tmp_path, PARAMETERS)
+    (tmp_path / MANIFEST).write_text("{ cut off")
+    assert not is_valid(tmp_path, PARAMETERS)
+
+
+def test_a_failed_rendering_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError, match="out of paint"):
+        ensure_folder(tmp_path, "drive", PARAMETERS, fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_rendering_leaves_no_valid_folder_and_is_cleared_away(tmp_path):
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from selfsup_depth.datasets.builtin.cache import ensure_folder\n"
+        "def render(folder):\n"
+        "    (folder / 'data.txt').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"ensure_folder(Path(sys.argv[1]), 'drive', {PARAMETERS!r}, render)\n"
+    )
+    root = Path(__file__).parents[2]
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=root, check=False)
+    assert killed.returncode == -9
+    left = list(tmp_path.iterdir())
+    assert len(left) == 1 and left[0].name.startswith(".drive.partial-")
+    ensure_folder(tmp_path, "drive", PARAMETERS, write_file)
+    assert [path.name for path in tmp_path.iterdir()] == ["drive"]
+
+
+def test_the_work_of_a_process_that_still_lives_is_left_alone(tmp_path):
+    import socket
+
+    other = tmp_path / f".drive.partial-{socket.gethostname()}-1"  # process 1 always lives
+    other.mkdir()
+    ensure_folder(tmp_path, "drive", PARAMETERS, write_file)
+    assert other.is_dir()
+
+
+def test_two_processes_that_render_the_same_agree(tmp_path):
+    def slower(folder: Path) -> None:
+        ensure_folder(tmp_path / "elsewhere", "drive", PARAMETERS, write_file).rename(tmp_path / "drive")
+        (folder / "data.txt").write_text("too late")
+
+    folder = ensure_folder(tmp_path, "drive", PARAMETERS, slower)
+    assert (folder / "data.txt").read_text() == "rendered"
+    assert not list(tmp_path.glob(".drive*"))
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "mine"))
+    assert default_cache_dir() == tmp_path / "mine"
+    monkeypatch.delenv("SELFSUP_DEPTH_CACHE")
+    assert default_cache_dir() == Path.home() / ".cache" / "selfsup_depth"
+
+
+def test_one_worker_renders_in_this_process():
+    done: list[int] = []
+    run_all(done.append, range(4), workers=1, description="counting")
+    assert done == [0, 1, 2, 3]
