@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,6 @@ def test_a_second_call_renders_nothing(tmp_path):
 
 
 def test_other_parameters_are_rendered_anew(tmp_path):
-    ensure_folder(tmp_path, "drive", PARAMETERS, fail) if False else None
     (tmp_path / "drive").mkdir()
     (tmp_path / "drive" / "stale.txt").write_text("of an older format")
     (tmp_path / "drive" / MANIFEST).write_text('{"frames": 3, "format_version": 0}')
@@ -70,8 +70,6 @@ def test_a_killed_rendering_leaves_no_valid_folder_and_is_cleared_away(tmp_path)
 
 
 def test_the_work_of_a_process_that_still_lives_is_left_alone(tmp_path):
-    import socket
-
     other = tmp_path / f".drive.partial-{socket.gethostname()}-1"  # process 1 always lives
     other.mkdir()
     ensure_folder(tmp_path, "drive", PARAMETERS, write_file)
