@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     workers = min(config.data.num_workers, os.cpu_count() or 1)
     device = choose_device(config.run)
     held_out = ValidationSet(validation, config.optimizer.batch_size, workers) if validation else None
-    protocol = protocol_of_dataset(config.data.dataset)
+    protocol = protocol_of_dataset(config.data.dataset) if validation and validation.has_depth else None
     hooks = Hooks(
         describe=lambda position, result: describe(config, method, scale_source, position, result),
         validate=judge(held_out, protocol, device),
@@ -172,14 +172,14 @@ def describe(
 
 
 def judge(
-    held_out: ValidationSet | None, protocol: Protocol, device: torch.device
+    held_out: ValidationSet | None, protocol: Protocol | None, device: torch.device
 ) -> Callable[[Method, Tick], Validation | None]:
     """How the trainer scores a method on the whole validation set."""
 
     def validate(method: Method, tick: Tick) -> Validation | None:
         if held_out is None:
             return None
-        if not held_out.dataset.has_depth:
+        if protocol is None:
             losses = validate_losses(method, held_out, device, tick)
             total = sum(losses.values())
             return Validation(total, "training loss on the validation set", {"loss": total, **losses})
@@ -192,7 +192,7 @@ def judge(
 
 
 def show_result(
-    run_folder: Path, held_out: ValidationSet, protocol: Protocol, device: torch.device, console: Console
+    run_folder: Path, held_out: ValidationSet, protocol: Protocol | None, device: torch.device, console: Console
 ) -> None:
     """The table and the picture of the best checkpoint."""
     best = find_checkpoint(run_folder / "models" / "best")
@@ -200,12 +200,13 @@ def show_result(
         return
     predictor = DepthPredictor.load(best, device)
     picture = run_folder / "examples.png"
-    if held_out.dataset.has_depth:
+    if protocol is not None:
         result, kept = validate_depth(predictor.method, held_out, protocol, device, keep_ground_truth=True)
         baseline = constant_baseline(kept.valid_depths, protocol)
         print_result(result, baseline, console)
         write_summary(summarise(result, baseline, {"checkpoint": str(best)}), run_folder / "validation.json")
-    save_examples(picture, examples(predictor, held_out.dataset), "metres" if predictor.metric else "relative", protocol.max_depth)
+    unit = "metres" if predictor.metric else "relative"
+    save_examples(picture, examples(predictor, held_out.dataset), unit, protocol.max_depth if protocol else None)
     console.print(f"best checkpoint: {best}\npicture: {picture}", highlight=False)
 
 

@@ -14,6 +14,7 @@ from selfsup_depth.evaluation.benchmark_submission import open_benchmark, write_
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.evaluation_data import EvaluationData, open_data
 from selfsup_depth.evaluation.image_list import choose_list
+from selfsup_depth.evaluation.leaks import leak_of
 from selfsup_depth.evaluation.modes import ScoringMode, require_one_mode, scoring_mode
 from selfsup_depth.evaluation.prediction_sources import LoadModel, PredictionSource, open_source
 from selfsup_depth.evaluation.reporting import print_result, summarise, write_per_image, write_summary
@@ -83,9 +84,12 @@ def _score(
     baseline = constant_baseline(accumulator.valid_depths, protocol)
     out_dir = source.out_dir(data.image_list)
     write_per_image(result, out_dir / "per_image.csv")
-    facts = {**data.facts, **source.facts, "post_process": config.post_process}
+    leak = leak_of(source.facts.get("checkpoint", {}).get("config", {}), data.image_list.split)
+    facts = {**data.facts, **source.facts, "post_process": config.post_process, "leak": leak}
     write_summary(summarise(result, baseline, facts), out_dir / "summary.json")
     print_result(result, baseline, console)
+    if leak:
+        console.print(f"warning: {leak}", style="yellow", highlight=False, soft_wrap=True)
     for reason, count in data.facts["data"]["left_out"].items():
         console.print(f"{count} listed images left out: {reason}", highlight=False, soft_wrap=True)
     console.print(f"per_image.csv and summary.json are in {out_dir}", highlight=False, soft_wrap=True)

@@ -56,8 +56,9 @@ class Example:
     truth: np.ndarray | None  # [h', w'] true depth, 0 = unknown
 
 
-def save_examples(path: Path, examples: Sequence[Example], unit: str, max_depth: float) -> None:
-    """A page with a row per example: image, predicted depth, true depth, relative error."""
+def save_examples(path: Path, examples: Sequence[Example], unit: str, max_depth: float | None) -> None:
+    """A page with a row per example: image, predicted depth, true depth up to `max_depth`, relative error."""
+    max_depth = max_depth or np.inf
     figure = Figure(figsize=(16, 0.6 + 2.0 * len(examples)), layout="constrained")
     axes = figure.subplots(len(examples), 4, squeeze=False)
     for row, example in zip(axes, examples, strict=True):
@@ -94,7 +95,7 @@ def resize_map(depth: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _scale_end(example: Example, predicted: np.ndarray, max_depth: float) -> float:
     seen = predicted if example.truth is None else example.truth[example.truth > 0]
-    return float(min(np.percentile(seen, 95) if seen.size else max_depth, max_depth))
+    return float(min(np.percentile(seen if seen.size else predicted, 95), max_depth))
 
 
 def _coloured(values: np.ndarray, valid: np.ndarray, name: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from selfsup_depth.datasets.builtin import cache
 from selfsup_depth.datasets.builtin.cache import MANIFEST, default_cache_dir, ensure_folder, is_valid
 from selfsup_depth.datasets.builtin.pool import run_all
 
@@ -52,16 +53,15 @@ def test_a_failed_rendering_leaves_nothing(tmp_path):
 
 def test_a_killed_rendering_leaves_no_valid_folder_and_is_cleared_away(tmp_path):
     program = (
-        "import os, signal, sys\n"
+        "import os, runpy, signal, sys\n"
         "from pathlib import Path\n"
-        "from selfsup_depth.datasets.builtin.cache import ensure_folder\n"
         "def render(folder):\n"
         "    (folder / 'data.txt').write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"ensure_folder = runpy.run_path({cache.__file__!r})['ensure_folder']\n"
         f"ensure_folder(Path(sys.argv[1]), 'drive', {PARAMETERS!r}, render)\n"
     )
-    root = Path(__file__).parents[2]
-    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=root, check=False)
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert killed.returncode == -9
     left = list(tmp_path.iterdir())
     assert len(left) == 1 and left[0].name.startswith(".drive.partial-")

@@ -212,23 +212,32 @@ def test_laser_points_lie_on_the_depth_map(root):
     R_rect = values["R_rect_00"].reshape(3, 3)
     for frame in (0, 5):
         points = np.fromfile(root / DRIVE / "velodyne_points" / "data" / f"{frame:010d}.bin", np.float32).reshape(-1, 4)
-        assert len(points) > 5000 and points[:, 0].min() > 0 and (0 <= points[:, 3]).all() and points[:, 3].max() <= 1
+        assert len(points) > 5000 and points[:, 0].min() > 0 and (points[:, 3] >= 0).all() and points[:, 3].max() <= 1
         rect = (points[:, :3] @ velo["R"].reshape(3, 3).T + velo["T"]) @ R_rect.T
         image = np.concatenate([rect, np.ones((len(rect), 1))], axis=1) @ values["P_rect_02"].reshape(3, 4).T
         z, uv = image[:, 2], image[:, :2] / image[:, 2:] + 0.5
         inside = (uv > 1.0).all(axis=1) & (uv < [WIDTH - 1.0, HEIGHT - 1.0]).all(axis=1)
         z, (u, v) = z[inside], uv[inside].T
         depth = depth_map(root, 2, frame)
-        i, j = (u - 0.5).astype(int), (v - 0.5).astype(int)
-        corner = np.stack([depth[j + b, i + a] for a in (0, 1) for b in (0, 1)])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            inverse = 1.0 / corner
-            flat = np.abs(inverse[0] + inverse[3] - inverse[1] - inverse[2]) < 1e-3 * inverse.mean(axis=0)
-            smooth = (corner.min(axis=0) > 0) & (corner.max(axis=0) < 40) & flat  # 1 / z is linear on a plane
-            found = 1.0 / bilinear(1.0 / depth, u, v)
-        close = np.abs(found - z) < 1 / 256 + 2e-3 * z
-        assert smooth.sum() > 1500
-        assert close[smooth].mean() > 0.97  # the rest: seen past an edge from the scanner's other place
+        smooth = lies_on_a_plane(depth)[clipped(v - 0.5, HEIGHT), clipped(u - 0.5, WIDTH)]
+        with np.errstate(divide="ignore"):
+            found = 1.0 / bilinear(1.0 / depth, u, v)  # 1 / z is linear on a plane
+        error = np.abs(found - z)[smooth]
+        assert len(error) > 1000
+        assert np.median(error) < 1 / 256
+        assert (error < 1 / 256 + 1e-3 * z[smooth]).mean() > 0.98  # the rest: seen past an edge by one of both
+
+
+def lies_on_a_plane(depth: np.ndarray) -> np.ndarray:
+    """Pixels nearer than 40 m around which 1 / depth does not bend, but for the rounding of the files."""
+    near = (depth > 0) & (depth < 40)
+    inverse = 1.0 / np.where(near, depth, 1e-3)
+    bend = np.zeros_like(inverse)
+    bend[:, 1:-1] = np.abs(inverse[:, 2:] + inverse[:, :-2] - 2 * inverse[:, 1:-1])
+    bend[1:-1] = np.maximum(bend[1:-1], np.abs(inverse[2:] + inverse[:-2] - 2 * inverse[1:-1]))
+    straight = near & (bend < 1e-3 * inverse + 4 / 512 * inverse**2)
+    around = [np.roll(straight, (a, b), (0, 1)) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+    return np.all(around, axis=0)
 
 
 def test_oxts_and_poses_tell_the_same_motion(root):

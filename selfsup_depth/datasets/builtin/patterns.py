@@ -129,14 +129,16 @@ PATTERNS: dict[str, Callable[[Rng], NDArray[np.float64]]] = {
 
 def texture_bank(names: Iterable[str], seed: int) -> TextureBank:
     """The named textures (patterns above, or photographs), the patterns drawn from `seed`."""
-    images: dict[str, NDArray[np.uint8]] = {}
-    for name in names:
-        if name in PATTERNS:
-            # crc32: a generator of its own for each name, the same in every process
-            value = PATTERNS[name](np.random.default_rng([seed, crc32(name.encode())]))
-        else:
-            value = photograph(name)
-        if value.ndim == 2:
-            value = np.repeat(value[:, :, None], 3, axis=2)
-        images[name] = np.rint(np.clip(value, 0.0, 1.0) * 255.0).astype(np.uint8)
-    return TextureBank(images)
+    return TextureBank({name: texture_image(name, seed) for name in names})
+
+
+def texture_image(name: str, seed: int) -> NDArray[np.uint8]:
+    """One texture [512, 512, 3]."""
+    if name in PATTERNS:
+        # crc32: a generator of its own for each name, the same in every process
+        value = PATTERNS[name](np.random.default_rng([seed, crc32(name.encode())]))
+    else:
+        value = photograph(name)
+    if value.ndim == 2:
+        value = np.repeat(value[:, :, None], 3, axis=2)
+    return np.rint(np.clip(value, 0.0, 1.0) * 255.0).astype(np.uint8)

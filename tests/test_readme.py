@@ -1,0 +1,132 @@
+"""Every command of the README runs, on data small enough for a test."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import evaluate_depth
+import export_gt_depth
+import predict_depth
+import train
+from selfsup_depth.datasets import builtin
+from splits import __main__ as splits_main
+from splits import parse_line, read_split
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "evaluation"), str(ROOT / "tests" / "scripts")]
+
+from kitti_files import write_kitti_raw  # noqa: E402
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+TABLE = re.findall(r"^\| [^|]*\| `(python [^`]*)`[^|]*\|$", README, re.MULTILINE)
+SCRIPTS = {
+    "train.py": train.main,
+    "evaluate_depth.py": evaluate_depth.main,
+    "export_gt_depth.py": export_gt_depth.main,
+    "predict_depth.py": predict_depth.main,
+}
+SMALLER = {
+    "train.py": "--height 64 --width 96 --batch_size 2 --num_epochs 1 --num_workers 0 --weights_init scratch --no_cuda",
+    "evaluate_depth.py": "--num_workers 0 --no_cuda",
+    "predict_depth.py": "--no_cuda",
+}
+
+
+@pytest.fixture(scope="module")
+def small_drive(tmp_path_factory) -> Path:
+    return builtin.ensure_builtin_drive(tmp_path_factory.mktemp("cache"), frames=14, height=64, width=96, workers=1)
+
+
+@pytest.fixture(scope="module")
+def kitti(tmp_path_factory) -> Path:
+    """All Eigen test frames, and a few frames of a training drive with its validation block."""
+    root = write_kitti_raw(tmp_path_factory.mktemp("kitti"), read_split("eigen", "test"))
+    listed = read_split("eigen_zhou", "train"), read_split("eigen_zhou", "val")
+    val = parse_line(listed[1][0])
+    train_frames = [line.frame for line in map(parse_line, listed[0]) if line.folder == val.folder][:4]
+    val_frames = [line.frame for line in map(parse_line, listed[1]) if line.folder == val.folder][:2]
+    wanted = {frame + offset for frame in (*train_frames, *val_frames) for offset in (-1, 0, 1)}
+    write_kitti_raw(root, [f"{val.folder} {frame} l" for frame in sorted(wanted)])
+    shutil.copytree(root / val.folder / "image_02", root / val.folder / "image_03")
+    return root
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory, kitti, small_drive) -> dict[str, str]:
+    """What the README's capital words and example paths stand for here."""
+    from conftest import write_stereo_folder  # of tests/scripts
+
+    folder = tmp_path_factory.mktemp("readme")
+    pairs = write_stereo_folder(folder / "pairs")
+    options = ["--dataset", "stereo_folder", "--data_path", str(pairs), "--frame_ids", "0", "--use_stereo"]
+    assert train.main([*options, *SMALLER["train.py"].split(), "--log_dir", str(folder / "start")]) == 0
+    best = str(folder / "start" / "mdp" / "models" / "best")
+    return {
+        "KITTI": str(kitti), "runs/mdp/models/best": best, "PICTURES": str(pairs / "val" / "left"),
+        "OUT": str(folder / "out"), "pairs": str(pairs), "runs": str(folder / "runs"),
+    }  # fmt: skip
+
+
+def words_of(command: str, places: dict[str, str]) -> tuple[str, list[str]]:
+    script, *words = shlex.split(command)[1:]
+    for position, word in enumerate(words):
+        if word == "FOLDER":  # a data set after --data_path, a checkpoint after --load_weights_folder
+            weights = words[position - 1] == "--load_weights_folder"
+            words[position] = places["runs/mdp/models/best"] if weights else places["pairs"]
+        else:
+            words[position] = places.get(word, word)
+    if script == "train.py":
+        words += ["--log_dir", places["runs"]]
+    return script, words + SMALLER.get(script, "").split()
+
+
+@pytest.mark.parametrize("command", TABLE)
+def test_every_command_of_the_table_runs(command, places, small_drive, monkeypatch, tmp_path):
+    for module in ("train", "selfsup_depth.evaluation.image_list"):
+        monkeypatch.setattr(f"{module}.ensure_builtin_drive", lambda: small_drive)
+    if command.startswith("python -m splits"):
+        assert splits_main.main(["--write", str(tmp_path / "lists")]) == 0
+        assert (tmp_path / "lists" / "eigen" / "test_files.txt").exists()
+        return
+    script, words = words_of(command, places)
+    assert SCRIPTS[script](words) == 0
+
+
+def test_the_readme_opens_with_the_two_commands_that_need_nothing_before_them():
+    start = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python "
+    assert BLOCKS[0].strip() == start + "train.py --frame_ids 0 -1 1 --use_stereo"
+    assert BLOCKS[1].strip() == start + "-m pytest -n 2"
+
+
+def test_ci_runs_the_readmes_test_command():
+    ci = " ".join((ROOT / ".ci" / "run").read_text().replace("-q ", "").split())
+    for part in BLOCKS[1].strip().split(" && "):
+        assert part in ci
+
+
+def test_the_table_was_found():
+    assert len(TABLE) >= 10
+    assert {command.split()[1] for command in TABLE} >= set(SCRIPTS)
+
+
+def test_the_python_example_names_what_exists():
+    import selfsup_depth
+
+    assert selfsup_depth.DepthPredictor.load
+    assert selfsup_depth.DepthPredictor.predict_full_size
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        selfsup_depth.Nothing  # noqa: B018
+
+
+def test_linked_pages_exist():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
