@@ -6,6 +6,12 @@ python evaluate_depth.py --load_weights_folder runs/mdp/models/best --eval_stere
 
 from __future__ import annotations
 
+import os
+
+# Before torch loads its threads: on a machine that others use too, threads that wait for each other
+# in a busy loop make a step up to forty times slower (docs/training.md, "Shared machines").
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 import sys
 from collections.abc import Sequence
 

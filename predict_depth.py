@@ -5,6 +5,12 @@ python predict_depth.py --image_path photos --load_weights_folder runs/mdp/model
 
 from __future__ import annotations
 
+import os
+
+# Before torch loads its threads: on a machine that others use too, threads that wait for each other
+# in a busy loop make a step up to forty times slower (docs/training.md, "Shared machines").
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 import sys
 import time
 from collections.abc import Sequence

@@ -7,6 +7,11 @@ python train.py --frame_ids 0 -1 1 --use_stereo --data_path /data/kitti_raw
 from __future__ import annotations
 
 import os
+
+# Before torch loads its threads: on a machine that others use too, threads that wait for each other
+# in a busy loop make a step up to forty times slower (docs/training.md, "Shared machines").
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace

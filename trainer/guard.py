@@ -24,6 +24,7 @@ class FiniteGuard:
     def __init__(self, device: torch.device) -> None:
         self.every = 1 if device.type == "cpu" else 10
         self._kept: list[tuple[int, list[str], Tensor, list[str]]] = []
+        self._norms: list[tuple[int, Tensor]] = []
 
     def watch(self, step: int, losses: Losses, samples: list[str]) -> None:
         """Remember this step's terms; raises UserError naming step, term and samples of a bad one."""
@@ -35,6 +36,7 @@ class FiniteGuard:
     def check(self) -> None:
         """Read what was kept since the last check."""
         kept, self._kept = self._kept, []
+        norms, self._norms = self._norms, []
         for step, names, values, samples in kept:
             finite = torch.isfinite(values)
             if not finite.all():
@@ -43,10 +45,19 @@ class FiniteGuard:
                     f"step {step}: the loss term {', '.join(bad)} is not a finite number "
                     f"(samples {_some(samples)}); {REMEDY}"
                 )
+        for step, norm in norms:
+            if not torch.isfinite(norm):
+                raise UserError(f"step {step}: the gradient is not finite; {REMEDY}")
 
-    def check_gradient(self, step: int, norm: Tensor, networks: nn.ModuleDict) -> None:
-        """On a CPU, raises UserError when the gradient is not finite, naming the networks it is in."""
-        if self.every > 1 or torch.isfinite(norm):
+    def watch_gradient(self, step: int, norm: Tensor, networks: nn.ModuleDict) -> None:
+        """On a CPU, raises UserError when the gradient is not finite, naming the networks it is in.
+
+        Elsewhere the norm is kept and read by `check`, so that weights it has spoilt are never saved.
+        """
+        if self.every > 1:
+            self._norms.append((step, norm.detach()))
+            return
+        if torch.isfinite(norm):
             return
         bad = [
             name

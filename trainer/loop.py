@@ -163,7 +163,6 @@ class Trainer:
                 raise KeyboardInterrupt
             if self.run.save_steps and step % self.run.save_steps == 0:
                 self._save_last(None)
-        # an epoch that is over, not the start of the next one: validation may still be interrupted
         batches.close()
 
     def _step(self, batches: Iterator[tuple[Batch, torch.Generator]]) -> Losses:
@@ -179,7 +178,7 @@ class Trainer:
         limit = self.settings.clip_gradient_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         if not self.precision.scaler.is_enabled():  # the scaler skips steps with an overflow by itself
-            self.guard.check_gradient(self.position.step, norm, self.method.networks)
+            self.guard.watch_gradient(self.position.step, norm, self.method.networks)
         self.precision.scaler.step(self.optimizer)
         self.precision.scaler.update()
         self.average.update()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 from selfsup_depth.datasets.builtin import cache
 from selfsup_depth.datasets.builtin.cache import MANIFEST, default_cache_dir, ensure_folder, is_valid
 from selfsup_depth.datasets.builtin.pool import run_all
+from selfsup_depth.errors import UserError
 
 PARAMETERS = {"frames": 3, "format_version": 1}
 
@@ -97,3 +100,20 @@ def test_one_worker_renders_in_this_process():
     done: list[int] = []
     run_all(done.append, range(4), workers=1, description="counting")
     assert done == [0, 1, 2, 3]
+
+
+def test_no_worker_at_all_is_refused():
+    with pytest.raises(UserError, match="workers=0"):
+        run_all(math.sqrt, [4], workers=0, description="nobody")
+
+
+def test_a_worker_that_is_killed_is_a_plain_sentence():
+    with pytest.raises(UserError, match="workers=1"):
+        run_all(os._exit, [1, 1], workers=2, description="dying")
+
+
+def test_an_error_in_a_worker_is_raised_here_and_the_environment_is_as_before():
+    before = dict(os.environ)
+    with pytest.raises(ValueError, match="domain|nonnegative"):
+        run_all(math.sqrt, [4, -1], workers=2, description="failing")
+    assert dict(os.environ) == before

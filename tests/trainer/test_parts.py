@@ -87,6 +87,16 @@ def test_guard_on_a_device_reads_several_steps_at_once_and_names_the_first_bad_o
     guard.check()  # said once
 
 
+def test_guard_on_a_device_refuses_to_save_after_an_infinite_gradient():
+    guard = FiniteGuard(torch.device("cpu"))
+    guard.every = 10  # as on a GPU
+    guard.watch_gradient(0, torch.tensor(1.0), torch.nn.ModuleDict())
+    guard.check()
+    guard.watch_gradient(1, torch.tensor(float("inf")), torch.nn.ModuleDict())
+    with pytest.raises(UserError, match="step 1: the gradient is not finite"):
+        guard.check()
+
+
 def test_log_forgets_what_will_be_run_again(tmp_path):
     log = RunLog(tmp_path)
     for step in (10, 20, 30):

@@ -93,7 +93,7 @@ def _render_drive(settings: DriveSettings, workers: int | None, root: Path) -> N
     run_all(
         task,
         range(settings.frames),
-        workers=workers or default_workers(),
+        workers=default_workers() if workers is None else workers,
         description="Rendering the built-in drive",
     )
     _scene.cache_clear()

@@ -92,7 +92,7 @@ def _render_rooms(settings: IndoorSettings, workers: int | None, root: Path) -> 
     run_all(
         task,
         range(settings.frames),
-        workers=workers or default_workers(),
+        workers=default_workers() if workers is None else workers,
         description="Rendering the built-in rooms",
     )
     _scene.cache_clear()

@@ -16,11 +16,17 @@ from selfsup_depth.errors import UserError
 
 def default_workers() -> int:
     """One process per core that this process may use, at most 8."""
-    return max(1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(8, cores)
 
 
-def run_all(task: Callable[[int], None], items: Sequence[int], *, workers: int, description: str) -> None:
-    """Calls `task` (picklable) with every item; in this process when `workers` is 1."""
+def run_all(task: Callable[[int], object], items: Sequence[int], *, workers: int, description: str) -> None:
+    """Calls `task` (picklable) with every item; in this process when `workers` is 1.
+
+    Raises UserError when `workers` is below 1, and when the processes are killed.
+    """
+    if workers < 1:
+        raise UserError(f"Rendering the built-in data needs at least 1 process, not workers={workers}.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         bar = progress.add_task(description, total=len(items))
@@ -33,14 +39,15 @@ def run_all(task: Callable[[int], None], items: Sequence[int], *, workers: int, 
             progress.advance(bar)
 
 
-def _in_processes(task: Callable[[int], None], items: Sequence[int], workers: int) -> Iterator[None]:
+def _in_processes(task: Callable[[int], object], items: Sequence[int], workers: int) -> Iterator[None]:
     # spawn: a fork would inherit the threads of Embree and torch in an undefined state
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = [pool.submit(task, item) for item in items]
         try:
             for future in as_completed(futures):
-                yield future.result()
+                future.result()
+                yield
         except BrokenProcessPool as error:
             raise UserError(
                 "The processes that render the built-in data ended early (killed for memory, or a script "
