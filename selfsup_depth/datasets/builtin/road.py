@@ -10,12 +10,13 @@ from selfsup_depth.datasets.builtin.mesh import MeshBuilder, Surface, frame
 FloatArray = NDArray[np.float64]
 
 LANE = 1.8  # metres from the middle of the road to the middle of a lane
-KERB = 5.6  # half width of road and parking bays
-YARD = 8.2  # from here on stand houses, hedges, trees
+BAY = 4.4  # half width of the carriageway: beside it lie the parking bays
+KERB = 6.4  # half width of road and parking bays
+YARD = 8.6  # from here on stand houses, hedges, trees
 EDGE = 46.0  # end of the modelled strip
 
 ASPHALT = Surface("asphalt", (0.62, 0.62, 0.65), 7.0)
-BAY = Surface("paving", (0.55, 0.53, 0.52), 2.6)
+BAY_PAVING = Surface("paving", (0.55, 0.53, 0.52), 2.6)
 KERBSTONE = Surface("concrete", (1.1, 1.08, 1.02), 1.7)
 PAVEMENT = Surface("paving", (0.85, 0.82, 0.78), 3.3)
 MARKING = Surface("marking", (0.95, 0.95, 0.92), 1.9)
@@ -95,12 +96,12 @@ def decal(
 def build_ground(builder: MeshBuilder, road: Road) -> None:
     """Asphalt, parking bays, kerbs, pavements and the fields around."""
     s = np.arange(road.start, road.end + 0.5)
-    ribbon(builder, road, s, _profile([3.6, 1.8, 0.0, -1.8, -3.6]), ASPHALT)
+    ribbon(builder, road, s, _profile([BAY, 1.8, 0.0, -1.8, -BAY]), ASPHALT)
     for side in (1, -1):
         strips = (
-            ([3.6, KERB], [0.0, 0.0], BAY),
+            ([BAY, KERB], [0.0, 0.0], BAY_PAVING),
             ([KERB, KERB + 0.03, KERB + 0.2], [0.0, 0.13, 0.13], KERBSTONE),
-            ([KERB + 0.2, 7.0, YARD], [0.13, 0.14, 0.15], PAVEMENT),
+            ([KERB + 0.2, KERB + 0.8, YARD], [0.13, 0.14, 0.15], PAVEMENT),
         )
         for d, z, surface in strips:
             ribbon(builder, road, s, side_profile(side, d, z), surface)
@@ -117,7 +118,7 @@ def build_markings(builder: MeshBuilder, road: Road) -> None:
         decal(builder, road, (s, s + 3.0), (-0.07, 0.07), MARKING)
     for side in (1, -1):
         for s in np.arange(road.start, road.end - 6.0, 5.6):
-            decal(builder, road, (s, s + 0.12), (side * 3.6, side * KERB), MARKING)
+            decal(builder, road, (s, s + 0.12), (side * BAY, side * KERB), MARKING)
         for s in np.arange(road.start + 1.0, road.end - 8.0, 17.0):
             decal(builder, road, (s, s + 0.5), (side * (KERB - 0.5), side * KERB), IRON)
     for s in np.arange(road.start + 9.0, road.end - 6.0, 4.3):

@@ -12,6 +12,7 @@ from selfsup_depth.datasets.builtin.cars import car
 from selfsup_depth.datasets.builtin.houses import building
 from selfsup_depth.datasets.builtin.mesh import MeshBuilder, Surface
 from selfsup_depth.datasets.builtin.road import (
+    BAY,
     EDGE,
     KERB,
     LANE,
@@ -156,7 +157,7 @@ def _kerbside(builder: MeshBuilder, road: Road, side: int) -> None:
     while s < road.end - 6.0:
         if rng.uniform() < 0.45:
             turned = 0.0 if rng.uniform() < 0.85 else np.pi
-            pose = road.side_frame(s, side, 4.65 + float(rng.normal(0, 0.1)))
+            pose = road.side_frame(s, side, BAY + 1.05 + float(rng.normal(0, 0.1)))
             heading = (np.pi if side > 0 else 0.0) + turned + float(rng.normal(0, 0.02))
             car(builder.within(pose).at(heading=heading + (0.0 if side > 0 else np.pi)))
         s += 5.6
