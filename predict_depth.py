@@ -38,10 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for path in track(images, description="predicting", disable=len(images) == 1):
         image = read_image(str(path))
         prediction = predictor.predict_full_size(image[None].to(predictor.device, torch.float32) / 255)
-        write_prediction(
-            folder, path, (image.shape[1], image.shape[2]), prediction.depth[0, 0], config.load_weights_folder,
-            predictor.meta,
-        )  # fmt: skip
+        size = (image.shape[1], image.shape[2])
+        try:
+            write_prediction(folder, path, size, prediction.depth[0, 0], config.load_weights_folder, predictor.meta)
+        except OSError as error:
+            raise UserError(f"--output_directory {folder} cannot be written: {error.strerror}") from error
     speed = len(images) / (time.perf_counter() - start)
     print(f"{len(images)} depth maps in {folder} ({speed:.1f} images/s)")
     print(f"unit: {prediction.unit} ({predictor.meta.scale_source})")

@@ -12,6 +12,7 @@ import os
 # in a busy loop make a step up to forty times slower (docs/training.md, "Shared machines").
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -22,7 +23,7 @@ from rich.console import Console
 
 from selfsup_depth import __version__, cli
 from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint, load_into
-from selfsup_depth.config import TrainConfig
+from selfsup_depth.config import RunConfig, TrainConfig
 from selfsup_depth.datasets import DatasetRequest, ReaderOptions, ViewDataset, augment, build_dataset, collate
 from selfsup_depth.datasets.builtin import ensure_builtin_drive
 from selfsup_depth.errors import UserError
@@ -57,18 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     workers = min(config.data.num_workers, os.cpu_count() or 1)
     device = choose_device(config.run)
-    held_out = ValidationSet(validation, config.optimizer.batch_size, workers) if validation else None
-    protocol = protocol_of_dataset(config.data.dataset) if validation and validation.has_depth else None
+    held_out = ValidationSet(validation, config.optimizer.batch_size, workers)
+    protocol = protocol_of_dataset(config.data.dataset) if validation.has_depth else None
     hooks = Hooks(
         describe=lambda position, result: describe(config, method, scale_source, position, result),
         validate=judge(held_out, protocol, device),
         picture=training_pictures,
-        options=cli.as_flat_dict(config),
+        options=cli.as_flat_dict(config) | {"samples": fingerprint(training)},
     )
     data = TrainingData(training, collate, lambda raw: augment(raw.to(device, non_blocking=True)), workers)
     Trainer(method, data, hooks, config.optimizer, config.run, device).fit()
-    if held_out is not None:
-        show_result(run_folder, held_out, protocol, device, console)
+    show_result(run_folder, held_out, protocol, device, console)
     return 0
 
 
@@ -88,8 +88,8 @@ def read_config(argv: Sequence[str] | None) -> TrainConfig:
 # ------------------------------------------------------------------ building the parts
 
 
-def build_datasets(config: TrainConfig, console: Console) -> tuple[ViewDataset, ViewDataset | None]:
-    """The training set, and the validation set: with depth where there is any, None where there is no list."""
+def build_datasets(config: TrainConfig, console: Console) -> tuple[ViewDataset, ViewDataset]:
+    """The training set, and the validation set: only items with depth where there are any."""
     data = config.data
     stereo: tuple[FrameId, ...] = (STEREO,) if data.use_stereo else ()
     request = DatasetRequest(
@@ -126,6 +126,12 @@ def tell_index(console: Console, part: str, dataset: ViewDataset) -> None:
         console.print(f"  left out {count}: {reason} ({names})", highlight=False)
 
 
+def fingerprint(dataset: ViewDataset) -> str:
+    """Names which samples there are: a run cannot be resumed to the same numbers on others."""
+    names = "\n".join(dataset.name(index) for index in range(len(dataset)))
+    return f"{len(dataset)} samples, {hashlib.sha256(names.encode()).hexdigest()[:12]}"
+
+
 def build(config: TrainConfig, training: ViewDataset) -> tuple[Method, str]:
     """The method with its starting weights, and where its metres come from, in words."""
     metres_per_unit, scale_source = None, "none: trained from video alone, depth is known up to one factor"
@@ -138,9 +144,20 @@ def build(config: TrainConfig, training: ViewDataset) -> tuple[Method, str]:
     method = build_method(config.run.method, request)
     if config.run.load_weights_folder:
         checkpoint = load_checkpoint(config.run.load_weights_folder)
-        wanted = [name for name in config.run.models_to_load if name in method.networks]
-        load_into(method.networks, checkpoint, wanted)
+        load_into(method.networks, checkpoint, networks_to_load(config.run.models_to_load, method))
     return method, scale_source
+
+
+def networks_to_load(named: Sequence[str], method: Method) -> list[str]:
+    """Those of --models_to_load that this method has: the default names the pose networks of all methods."""
+    unknown = [name for name in named if name not in {*RunConfig().models_to_load, *method.networks}]
+    wanted = [name for name in named if name in method.networks]
+    if unknown or not wanted:
+        raise UserError(
+            f"--models_to_load {' '.join(named)}: choose among the networks of this method, "
+            f"{', '.join(method.networks)}"
+        )
+    return wanted
 
 
 def describe(
@@ -177,13 +194,11 @@ def describe(
 
 
 def judge(
-    held_out: ValidationSet | None, protocol: Protocol | None, device: torch.device
-) -> Callable[[Method, Tick], Validation | None]:
+    held_out: ValidationSet, protocol: Protocol | None, device: torch.device
+) -> Callable[[Method, Tick], Validation]:
     """How the trainer scores a method on the whole validation set."""
 
-    def validate(method: Method, tick: Tick) -> Validation | None:
-        if held_out is None:
-            return None
+    def validate(method: Method, tick: Tick) -> Validation:
         if protocol is None:
             losses = validate_losses(method, held_out, device, tick)
             total = sum(losses.values())
@@ -202,7 +217,7 @@ def show_result(
     """The table and the picture of the best checkpoint."""
     best = find_checkpoint(run_folder / "models" / "best")
     if best is None:
-        return
+        raise UserError(f"no epoch of {run_folder} had a finite validation score; see its metrics.jsonl")
     predictor = DepthPredictor.load(best, device)
     picture = run_folder / "examples.png"
     if protocol is not None:

@@ -74,6 +74,8 @@ class NetworkConfig:
     """Any timm backbone by name as the depth encoder, for example convnext_tiny; default: the ResNet."""
     weights_init: str = "pretrained"
     """Start of the encoders: pretrained (ImageNet), scratch, or the path of a weights file."""
+    pose_weights_init: str | None = None
+    """Start of the pose encoder, as --weights_init; default: the same (with --encoder and a file: pretrained)."""
     scales: tuple[int, ...] = (0, 1, 2, 3)
     """Scales of the disparity decoder, 0 is full resolution."""
     min_depth: float = 0.1
@@ -135,7 +137,7 @@ class LossConfig:
                 "--predictive_mask cannot work together with auto-masking, which would win over the learnt "
                 "mask: add --disable_automasking or leave out --predictive_mask"
             )
-        if self.disparity_smoothness < 0:
+        if not self.disparity_smoothness >= 0:
             raise UserError(f"--disparity_smoothness must not be negative, found {self.disparity_smoothness:g}")
 
 
@@ -164,11 +166,11 @@ class OptimizerConfig:
         for name in ("batch_size", "num_epochs", "scheduler_step_size", "accumulate_steps"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name} must be at least 1, found {getattr(self, name)}")
-        if self.learning_rate <= 0:
+        if not 0 < self.learning_rate < float("inf"):
             raise UserError(f"--learning_rate must be positive, found {self.learning_rate:g}")
         if not 0 <= self.ema_decay < 1:
             raise UserError(f"--ema_decay must be at least 0 and below 1, found {self.ema_decay:g}")
-        if self.clip_gradient_norm < 0:
+        if not self.clip_gradient_norm >= 0:
             raise UserError(f"--clip_gradient_norm must not be negative, found {self.clip_gradient_norm:g}")
 
 
@@ -203,6 +205,9 @@ class RunConfig:
         for name in ("log_frequency", "save_frequency"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name} must be at least 1, found {getattr(self, name)}")
+        for name in ("seed", "save_steps"):
+            if getattr(self, name) < 0:
+                raise UserError(f"--{name} must be 0 or more, found {getattr(self, name)}")
         if not self.model_name or "/" in self.model_name or self.model_name in (".", ".."):
             raise UserError(f"--model_name must be a plain folder name, found '{self.model_name}'")
 

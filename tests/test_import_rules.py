@@ -17,6 +17,7 @@ ALLOWED = {
     "errors": GROUND,
     "config": GROUND,
     "cli": GROUND,
+    "workers": GROUND,
     "networks": GROUND,
     "losses": GROUND,
     "checkpoints": GROUND,
@@ -26,9 +27,11 @@ ALLOWED = {
     "methods": {"geometry", "structures", "config", "networks", "losses", "synthesis"},
     "predictor": {"structures", "config", "checkpoints", "methods"},
     "report": {"structures"},
-    "evaluation": {"geometry", "splits", "structures", "datasets", "checkpoints", "predictor", "methods", "version"},
+    "evaluation": {
+        "geometry", "splits", "structures", "datasets", "checkpoints", "predictor", "methods", "version", "workers",
+    },  # fmt: skip
     "prediction_files": {"checkpoints", "report", "version"},
-    "trainer": {"structures", "config", "checkpoints"},
+    "trainer": {"structures", "config", "checkpoints", "workers"},
 }
 SOURCES = [
     path for folder in ("geometry", "splits", "trainer", PACKAGE) for path in sorted((ROOT / folder).rglob("*.py"))

@@ -32,7 +32,3 @@ class Interruptible:
             raise KeyboardInterrupt
         self.requested = True
 
-
-def ignore_interrupts(worker: int) -> None:
-    """For loader workers: the terminal sends Ctrl-C to them too, but the main process decides."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -22,10 +23,11 @@ from selfsup_depth.checkpoints import (
 from selfsup_depth.config import OptimizerConfig, RunConfig
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Batch, Losses, Method
+from selfsup_depth.workers import leave_signals_to_the_main_process
 from trainer.averaging import WeightAverage
 from trainer.guard import FiniteGuard
 from trainer.health import HealthMonitor
-from trainer.interrupt import Interruptible, ignore_interrupts
+from trainer.interrupt import Interruptible
 from trainer.logs import RunLog
 from trainer.precision import Precision
 from trainer.progress import TrainingProgress
@@ -69,7 +71,7 @@ class Hooks:
     """What the loop asks of the program around it."""
 
     describe: Callable[[Position, Validation | None], CheckpointMeta]
-    validate: Callable[[Method, Tick], Validation | None]
+    validate: Callable[[Method, Tick], Validation]
     picture: Callable[[Losses], dict[str, Any]]  # name -> [H, W, 3] uint8
     options: dict[str, Any] = field(default_factory=dict)  # stored, compared when resuming
 
@@ -113,16 +115,15 @@ class Trainer:
 
     # ---------------------------------------------------------------- the loop
 
-    def fit(self) -> Validation | None:
-        """Train to the last epoch; returns the last validation. Ctrl-C saves and raises KeyboardInterrupt."""
+    def fit(self) -> None:
+        """Train to the last epoch. Ctrl-C saves and raises KeyboardInterrupt."""
         resumed = self.run.resume and self._resume()
         if not resumed:
             torch.manual_seed(self.run.seed)  # dropout and the like, whatever was drawn before
-        self.log = RunLog(self.folder, go_on_from_step=self.position.step if resumed else None)
+        self.log = RunLog(self.folder, go_on_from_step=self.position.step)
         loader = self._loader()
         total = self.settings.num_epochs * self.steps_per_epoch
         images_per_step = self.settings.batch_size * self.settings.accumulate_steps
-        validation = None
         try:
             with (
                 Interruptible() as interrupt,
@@ -131,10 +132,11 @@ class Trainer:
                 for epoch in range(self.position.epoch, self.settings.num_epochs):
                     progress.start_epoch(epoch, self.settings.num_epochs)
                     self._train_epoch(epoch, loader, progress, interrupt)
-                    validation = self._end_epoch(epoch, progress)
+                    self._end_epoch(epoch, progress)
+                    if interrupt.requested and epoch + 1 < self.settings.num_epochs:
+                        raise self._interrupted()  # all is saved already
         finally:
             self.log.close()
-        return validation
 
     def _train_epoch(
         self, epoch: int, loader: DataLoader, progress: TrainingProgress, interrupt: Interruptible
@@ -149,7 +151,8 @@ class Trainer:
             self.position.step += 1
             self.position.step_in_epoch += 1
             progress.step()
-            kept.append(losses)
+            # without maps and graphs, which would hold on to the device's memory
+            kept.append(Losses({name: term.detach() for name, term in losses.terms.items()}, {}, losses.health))
             step = self.position.step
             if step % LOG_EVERY == 0 or self.position.step_in_epoch == self.steps_per_epoch:
                 self._log_steps(kept, progress)
@@ -159,11 +162,14 @@ class Trainer:
                     self.log.picture(name, step, picture)
             if interrupt.requested:
                 self._save_last(None)
-                self.console.print(f"stopped at step {step}; go on with --resume")
-                raise KeyboardInterrupt
+                raise self._interrupted()
             if self.run.save_steps and step % self.run.save_steps == 0:
                 self._save_last(None)
         batches.close()
+
+    def _interrupted(self) -> KeyboardInterrupt:
+        self.console.print(f"stopped at step {self.position.step}; go on with --resume")
+        return KeyboardInterrupt()
 
     def _step(self, batches: Iterator[tuple[Batch, torch.Generator]]) -> Losses:
         """One optimiser step, over `accumulate_steps` batches."""
@@ -172,20 +178,19 @@ class Trainer:
             with self.precision.autocast():
                 losses = self.method.losses(batch, generator)
             total = losses.total / self.settings.accumulate_steps
-            self.guard.watch(self.position.step, losses, batch.names)
+            self.guard.watch(self.position.step + 1, losses, batch.names)
             self.precision.scaler.scale(total).backward()
         self.precision.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_gradient_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         if not self.precision.scaler.is_enabled():  # the scaler skips steps with an overflow by itself
-            self.guard.watch_gradient(self.position.step, norm, self.method.networks)
-        self.precision.scaler.step(self.optimizer)
-        self.precision.scaler.update()
-        self.average.update()
+            self.guard.watch_gradient(norm, self.method.networks)
+        if self.precision.step(self.optimizer):
+            self.average.update()
         self.optimizer.zero_grad(set_to_none=True)
         return losses
 
-    def _end_epoch(self, epoch: int, progress: TrainingProgress) -> Validation | None:
+    def _end_epoch(self, epoch: int, progress: TrainingProgress) -> None:
         """Validate, keep the best, save; then the position is the start of the next epoch."""
         self.guard.check()
         self.method.eval()
@@ -193,17 +198,16 @@ class Trainer:
             validation = self.hooks.validate(self.method, progress.validating)
         self.position.epoch, self.position.step_in_epoch = epoch + 1, 0
         models = self.folder / "models"
-        if validation is not None:
-            self.log.write("validation", self.position.step, {"epoch": epoch, **validation.values})
-            text = ", ".join(f"{name} {value:.4g}" for name, value in validation.values.items())
-            self.console.print(f"epoch {epoch + 1}: {text} ({validation.protocol})", highlight=False)
-            if self.position.best_score is None or validation.score < self.position.best_score:
-                self.position.best_score = validation.score
-                self._save(models / "best", validation)
+        self.log.write("validation", self.position.step, {"epoch": epoch, **validation.values})
+        text = ", ".join(f"{name} {value:.4g}" for name, value in validation.values.items())
+        self.console.print(f"epoch {epoch + 1}: {text} ({validation.protocol})", highlight=False)
+        best = self.position.best_score
+        if math.isfinite(validation.score) and (best is None or validation.score < best):
+            self.position.best_score = validation.score
+            self._save(models / "best", validation)
         if (epoch + 1) % self.run.save_frequency == 0:
             self._save(models / f"weights_{epoch}", validation)
         self._save_last(validation)
-        return validation
 
     def learning_rate(self, epoch: int) -> float:
         """As published: a tenth after every `scheduler_step_size` whole epochs (15: epochs 0 to 14 are full)."""
@@ -218,7 +222,7 @@ class Trainer:
             batch_sampler=self.sampler,
             collate_fn=self.data.collate,
             num_workers=workers,
-            worker_init_fn=ignore_interrupts,
+            worker_init_fn=leave_signals_to_the_main_process,
             persistent_workers=workers > 0,
             pin_memory=self.device.type == "cuda",
             # the loader would draw its base seed from the global generator: a resumed run draws as often
@@ -243,7 +247,7 @@ class Trainer:
     # ---------------------------------------------------------------- what is written
 
     def _log_steps(self, kept: list[Losses], progress: TrainingProgress) -> None:
-        mean = {name: float(torch.stack([one.terms[name].detach() for one in kept]).mean()) for name in kept[0].terms}
+        mean = {name: float(torch.stack([one.terms[name] for one in kept]).mean()) for name in kept[0].terms}
         health = {name: float(torch.stack([one.health[name] for one in kept]).mean()) for name in kept[0].health}
         loss = sum(mean.values())
         shown = progress.show(loss)
@@ -276,8 +280,7 @@ class Trainer:
             return False
         checkpoint = load_checkpoint(folder, with_training_state=True)
         state = checkpoint.training_state
-        if state is None:
-            raise UserError(f"--resume: {folder} holds weights but no training state; use --load_weights_folder")
+        assert state is not None  # load_checkpoint says it when a folder has none
         changed = changed_options(state["options"], self.hooks.options, MAY_CHANGE)
         if changed:
             raise UserError(

@@ -17,7 +17,7 @@ def prepare_run_folder(folder: Path, options: dict[str, Any], resume: bool, cons
     Raises UserError when the folder cannot be written.
     """
     try:
-        if not resume and (folder / "models").exists():
+        if not resume and any((folder / name).exists() for name in ("models", "metrics.jsonl")):
             aside = _free_name(folder)
             folder.rename(aside)
             console.print(f"{folder} held an earlier run: moved to {aside} (--resume would have gone on with it)")

@@ -19,7 +19,7 @@ def leak_of(training_options: Mapping[str, Any], evaluation_split: str | None) -
         evaluation_split: name of the evaluated list.
     """
     trained_on = training_options.get("split") or _DEFAULT_SPLIT.get(training_options.get("dataset", ""))
-    if trained_on not in SPLITS or evaluation_split not in SPLITS:
+    if trained_on is None or evaluation_split is None or not {trained_on, evaluation_split} <= set(SPLITS):
         return None
     if "train" not in SPLITS[trained_on].parts or "test" not in SPLITS[evaluation_split].parts:
         return None

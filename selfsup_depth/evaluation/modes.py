@@ -44,6 +44,11 @@ def scoring_mode(config: EvaluateConfig, protocol: Protocol, unit: PredictionUni
     """
     require_one_mode(config)
     align = config.eval_mono and not config.disable_median_scaling
+    if config.pred_depth_scale_factor != 1.0 and unit.metric:
+        raise UserError(
+            f"--pred_depth_scale_factor {config.pred_depth_scale_factor:g}: {unit.source} is in metres already (for "
+            "published stereo models the factor 5.4 is applied when they are loaded): leave the factor out."
+        )
     if config.pred_depth_scale_factor != 1.0:
         return ScoringMode(align, config.pred_depth_scale_factor, True, "--pred_depth_scale_factor")
     if unit.metric:

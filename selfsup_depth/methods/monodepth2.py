@@ -123,12 +123,20 @@ def _pose_networks(network: NetworkConfig, motion: EgoMotion, channels: tuple[in
     if motion.model == "shared":
         return {"pose": PoseDecoder(channels, num_input_features=images, num_poses=images - 1)}
     # as published, a pair's decoder has two outputs of which the second is never used: their weights fit
-    encoder = build_encoder(f"resnet{network.num_layers}", in_images=images, weights=network.weights_init)
+    encoder = build_encoder(f"resnet{network.num_layers}", in_images=images, weights=_pose_weights(network))
     poses = 2 if motion.input == "pairs" else images - 1
     return {
         "pose_encoder": encoder,
         "pose": PoseDecoder(encoder.channels, num_input_features=1, num_poses=max(poses, 2)),
     }
+
+
+def _pose_weights(network: NetworkConfig) -> str:
+    """A weights file of a timm backbone cannot start the pose network, which is a ResNet."""
+    if network.pose_weights_init:
+        return network.pose_weights_init
+    is_file = network.weights_init not in ("pretrained", "scratch")
+    return "pretrained" if network.encoder and is_file else network.weights_init
 
 
 def _describe_motion(losses: Losses, motions: dict[FrameId, Motion]) -> None:

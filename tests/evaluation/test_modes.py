@@ -39,10 +39,15 @@ def test_published_files_get_the_published_factor_on_kitti_only():
 
 
 def test_a_given_factor_wins():
-    for unit in (METRIC, UP_TO_SCALE, UNKNOWN):
+    for unit in (UP_TO_SCALE, UNKNOWN):
         given = mode(unit, eval_stereo=True, pred_depth_scale_factor=2.0)
         assert (given.scale_factor, given.metric, given.align) == (2.0, True, False)
     assert mode(UP_TO_SCALE, eval_mono=True, pred_depth_scale_factor=31.0).metric
+
+
+def test_metres_are_not_multiplied_once_more():
+    with pytest.raises(UserError, match=r"--pred_depth_scale_factor 5.4: .* is in metres already"):
+        mode(METRIC, eval_mono=True, disable_median_scaling=True, pred_depth_scale_factor=5.4)
 
 
 def test_disabled_median_scaling_makes_the_unaligned_column_the_result():

@@ -156,15 +156,17 @@ def wait_for_step(run: Path, step: int, process: subprocess.Popen) -> None:
     raise AssertionError(f"no checkpoint of step {step} appeared")
 
 
-@pytest.mark.parametrize("step", [2, 4])
+@pytest.mark.parametrize("step", [2, 5])
 def test_sigkill_and_resume_give_the_same_bits(step, tmp_path, tiny_options):
     options = [*tiny_options, "--frame_ids", "0", "-1", "1", "--use_stereo", "--num_workers", "1", "--save_steps", "1"]
+    options += ["--num_epochs", "6", "--save_frequency", "100"]  # 12 steps of 2 an epoch
     whole, cut = [*options, "--log_dir", str(tmp_path / "whole")], [*options, "--log_dir", str(tmp_path / "cut")]
     assert train.main(whole) == 0
     process = subprocess.Popen(command(*cut), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for_step(tmp_path / "cut" / "mdp", step, process)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
+    assert load_checkpoint(tmp_path / "cut" / "mdp" / "models" / "last").meta.step < 12
     assert train.main([*cut, "--resume"]) == 0
     for name in ("last", "best"):
         one, other = (tmp_path / part / "mdp" / "models" / name for part in ("whole", "cut"))
@@ -176,11 +178,16 @@ def test_sigkill_and_resume_give_the_same_bits(step, tmp_path, tiny_options):
     assert_same_bits(states[0]["average"]["own"], states[1]["average"]["own"])
 
 
-def test_ctrl_c_saves_and_says_so(tmp_path, tiny_options):
-    options = [*tiny_options, *STEREO, "--num_epochs", "500", "--num_workers", "1", "--log_dir", str(tmp_path)]
-    process = subprocess.Popen(command(*options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_saves_and_says_so(number, tmp_path, tiny_options):
+    """As a terminal sends Ctrl-C and batch systems SIGTERM: loader workers get it too."""
+    options = [*tiny_options, *STEREO, "--num_epochs", "500", "--num_workers", "2", "--batch_size", "2"]
+    process = subprocess.Popen(
+        command(*options, "--log_dir", str(tmp_path)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
     wait_for_step(tmp_path / "mdp", 2, process)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "go on with --resume" in out
@@ -236,7 +243,10 @@ def test_a_truncated_image_is_named(own_footage, tmp_path, tiny_options, workers
     path = own_footage / "train" / "left" / "wall_0003.png"
     path.write_bytes(path.read_bytes()[:200])
     options = [*tiny_options, *STEREO, "--data_path", str(own_footage), "--log_dir", str(tmp_path)]
-    refused([*options, "--num_workers", workers], "wall_0003.png")
+    with pytest.raises(UserError, match="wall_0003.png") as caught:
+        train.main([*options, "--num_workers", workers])
+    assert "\n" not in str(caught.value)
+    assert "worker" not in str(caught.value)
 
 
 def test_stereo_of_mono_data(own_footage, tmp_path, tiny_options):
@@ -254,6 +264,13 @@ def test_imagenet_weights_that_cannot_be_had(tiny_options, tmp_path, monkeypatch
     )
     options = [*tiny_options, *STEREO, "--weights_init", "pretrained", "--log_dir", str(tmp_path)]
     refused(options, "--weights_init scratch")
+
+
+def test_a_wrong_name_in_models_to_load(trained, tiny_options, tmp_path):
+    weights = ["--load_weights_folder", str(trained / "models" / "best")]
+    options = [*tiny_options, *STEREO, "--log_dir", str(tmp_path), *weights]
+    refused([*options, "--models_to_load", "encodr"], "--models_to_load encodr: choose among .*encoder, depth")
+    refused([*options, "--models_to_load", "pose"], "--models_to_load pose")
 
 
 def test_a_checkpoint_of_another_architecture(trained, tiny_options, tmp_path):
@@ -274,7 +291,7 @@ def test_a_nan_in_a_batch_stops_with_the_sample_named(trained, tiny_options, tmp
         return batch
 
     monkeypatch.setattr(train, "augment", poisoned)
-    message = "step 3: the loss term .* is not a finite number.*wall"
+    message = "step 4: the loss term .* is not a finite number.*wall"
     refused([*tiny_options, *STEREO, "--log_dir", str(tmp_path)], message)
     last = load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True)
     assert last.meta.step == 3

@@ -109,6 +109,32 @@ def test_resume_with_other_options_is_refused_by_name(setup):
         setup.changed(run={"resume": True}, learning_rate=0.5).trainer().fit()
 
 
+def test_resume_on_other_samples_is_refused(setup):
+    options = {"learning_rate": 1e-2, "batch_size": 4}
+    setup.trainer(options=options | {"samples": "20 samples, aa"}).fit()
+    with pytest.raises(UserError, match="--samples: 20 samples, aa -> 12 samples, bb"):
+        setup.changed(run={"resume": True}).trainer(length=12, options=options | {"samples": "12 samples, bb"}).fit()
+
+
+def test_a_score_that_is_no_number_is_never_the_best(setup):
+    scores = iter([float("nan"), 2.0, 3.0])
+    setup.trainer(validate=lambda method, tick: Validation(next(scores), "toy", {})).fit()
+    assert load_checkpoint(setup.folder / "toy" / "models" / "best").meta.epoch == 2
+
+
+def test_accumulation_and_workers_resume_to_the_same_bits_mid_epoch(setup, tmp_path):
+    options = {"run": {"save_steps": 1}, "workers": 2, "accumulate_steps": 2, "precision": "fp16"}
+    whole = type(setup)(tmp_path / "whole").changed(**options)
+    uninterrupted = whole.trainer(length=40)
+    uninterrupted.fit()
+    cut = type(setup)(tmp_path / "cut").changed(**options)
+    with pytest.raises(Killed):
+        cut.trainer(stop_after(6, toy(setup)), length=40).fit()
+    resumed = cut.changed(**options | {"run": {"save_steps": 1, "resume": True}}).trainer(length=40)
+    resumed.fit()
+    assert_same_bits(weights(uninterrupted), weights(resumed))
+
+
 def test_resume_may_train_longer(setup):
     setup.trainer().fit()
     longer = setup.changed(run={"resume": True}, num_epochs=4).trainer()
@@ -175,7 +201,7 @@ def test_gradients_are_clipped(setup):
 
 
 def test_a_loss_that_is_no_number_names_step_term_and_samples(setup):
-    with pytest.raises(UserError, match=r"step 6: the loss term fit is not a finite number \(samples sample") as caught:
+    with pytest.raises(UserError, match=r"step 7: the loss term fit is not a finite number \(samples sample") as caught:
         setup.trainer(toy(setup)(poison_step=6)).fit()
     assert "last saved checkpoint is intact" in str(caught.value)
     resumed = setup.changed(run={"resume": True}).trainer()
@@ -185,7 +211,7 @@ def test_a_loss_that_is_no_number_names_step_term_and_samples(setup):
 
 
 def test_an_infinite_gradient_names_its_network(setup):
-    with pytest.raises(UserError, match="step 3: the gradient of depth is not finite"):
+    with pytest.raises(UserError, match="step 4: the gradient of depth is not finite"):
         setup.trainer(toy(setup)(poison_step=3, poison="gradient")).fit()
 
 

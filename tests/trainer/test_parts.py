@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,9 +17,12 @@ from trainer.averaging import WeightAverage
 from trainer.guard import FiniteGuard
 from trainer.health import CHECKS, FIRST_LOOK, WINDOW, HealthMonitor
 from trainer.logs import RunLog
+from trainer.precision import Precision
 from trainer.run_folder import prepare_run_folder
 from trainer.sampler import EpochSampler
 from trainer.state import changed_options
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_sampler_shows_every_sample_once_and_each_epoch_anew():
@@ -90,10 +96,14 @@ def test_guard_on_a_device_reads_several_steps_at_once_and_names_the_first_bad_o
 def test_guard_on_a_device_refuses_to_save_after_an_infinite_gradient():
     guard = FiniteGuard(torch.device("cpu"))
     guard.every = 10  # as on a GPU
-    guard.watch_gradient(0, torch.tensor(1.0), torch.nn.ModuleDict())
+    good, bad = Losses({"a": torch.tensor(1.0)}), Losses({"a": torch.tensor(float("nan"))})
+    guard.watch(1, good, ["x"])
+    guard.watch_gradient(torch.tensor(1.0), torch.nn.ModuleDict())
     guard.check()
-    guard.watch_gradient(1, torch.tensor(float("inf")), torch.nn.ModuleDict())
-    with pytest.raises(UserError, match="step 1: the gradient is not finite"):
+    guard.watch(2, good, ["guilty"])
+    guard.watch_gradient(torch.tensor(float("inf")), torch.nn.ModuleDict())
+    guard.watch(3, bad, ["innocent"])  # spoilt by the step before
+    with pytest.raises(UserError, match=r"step 2: the gradient is not finite \(samples guilty\)"):
         guard.check()
 
 
@@ -122,6 +132,57 @@ def test_log_writes_curves_and_pictures(tmp_path):
     assert b"train/loss" in events
     assert b"depth" in events
     assert b"train/note" not in events
+
+
+def test_a_log_that_cannot_be_written_says_so_and_never_hangs(tmp_path, monkeypatch):
+    log = RunLog(tmp_path)
+    monkeypatch.setattr(log, "_events_alive", lambda: False)
+    for call in (lambda: log.write("train", 1, {"loss": 1.0}), lambda: log.picture("depth", 1, None)):
+        with pytest.raises(UserError, match="events cannot be written any more.*--resume"):
+            call()
+    log.close()
+
+
+def test_a_full_disk_under_the_log_ends_in_one_sentence(tmp_path):
+    """In a process whose files may not grow: what a full disk does to every writer, threads included."""
+    code = f"""
+import resource, signal, time
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from pathlib import Path
+from trainer.logs import RunLog
+from selfsup_depth.errors import UserError
+log = RunLog(Path({str(tmp_path)!r}))
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    for step in range(2000):
+        log.write("train", step, {{"loss": 0.5, "a": 1.0, "b": 2.0}})
+except UserError as error:
+    print("refused:", error)
+log.close()
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert result.stdout.startswith("refused:")
+    assert "cannot be written" in result.stdout
+
+
+def test_fp16_that_never_fits_is_refused():
+    precision = Precision("fp16", torch.device("cpu"))
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+
+    def step() -> bool:
+        precision.scaler.scale((weight * float("inf")).sum()).backward()
+        taken = precision.step(optimizer)
+        optimizer.zero_grad()
+        return taken
+
+    def hundred_steps() -> None:
+        for _ in range(100):
+            step()
+
+    assert not step()
+    with pytest.raises(UserError, match="--precision fp16: the gradient has not been finite for many steps"):
+        hundred_steps()
 
 
 def test_an_earlier_run_is_moved_aside_not_overwritten(tmp_path):
