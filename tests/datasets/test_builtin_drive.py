@@ -190,12 +190,26 @@ def test_lists_hold_out_the_end_with_a_guard(root):
         name: (root / "splits" / f"{name}_files.txt").read_text().splitlines() for name in ("train", "val", "test")
     }
     assert lists == {
-        "train": [f"{DRIVE} {n} {side}" for n in (1, 2) for side in "lr"],
-        "val": [f"{DRIVE} 4 l"],
-        "test": [f"{DRIVE} 4 l"],
+        "train": [f"{DRIVE} 4 {side}" for side in "lr"],
+        "val": [f"{DRIVE} 2 l"],
+        "test": [f"{DRIVE} 2 l"],
     }
-    training, held_out = split_frames(200)
-    assert (training, held_out) == (range(1, 169), range(170, 199))  # 30 of 200; 0, 199 lack a neighbour
+
+
+@pytest.mark.parametrize("frames", [6, 14, 30, 60, 200, 333])
+def test_no_held_out_picture_is_seen_in_training(frames):
+    training, held_out = split_frames(frames)
+    seen = {n + offset for n in training for offset in (-1, 0, 1)}
+    assert not seen & set(held_out)
+    assert training
+    assert seen | {n + offset for n in held_out for offset in (-1, 0, 1)} <= set(range(frames))
+    if frames >= 60:
+        assert 0.13 <= len(held_out) / frames <= 0.17
+
+
+def test_held_out_blocks_are_spread_over_the_drive():
+    _, held_out = split_frames(200)
+    assert held_out == [n for first in (17, 57, 97, 137, 177) for n in range(first, first + 6)]
 
 
 def test_something_moves_by_itself_and_its_depth_is_exact(root, scene):

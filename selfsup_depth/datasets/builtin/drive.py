@@ -67,8 +67,8 @@ def ensure_builtin_drive(
 
 
 def _check(settings: DriveSettings) -> None:
-    if settings.frames < 5:
-        raise UserError(f"The built-in drive needs at least 5 frames to have a split, not frames={settings.frames}.")
+    if settings.frames < 6:
+        raise UserError(f"The built-in drive needs at least 6 frames to have a split, not frames={settings.frames}.")
     if settings.height < 16 or settings.width < 16:
         raise UserError(
             f"The built-in drive's pictures are at least 16 x 16 pixels, not height={settings.height}, "

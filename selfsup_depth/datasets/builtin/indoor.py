@@ -63,9 +63,9 @@ def ensure_builtin_indoor(
 
 
 def _check(settings: IndoorSettings) -> None:
-    if not 5 <= settings.frames <= 1000 * _MOST_ROOMS:
+    if not 6 <= settings.frames <= 1000 * _MOST_ROOMS:
         raise UserError(
-            f"The built-in rooms have 5 to 5000 frames (file names have three digits), not frames={settings.frames}."
+            f"The built-in rooms have 6 to 5000 frames (file names have three digits), not frames={settings.frames}."
         )
     if settings.size < 16:
         raise UserError(f"The built-in rooms' pictures are at least 16 pixels wide, not size={settings.size}.")
