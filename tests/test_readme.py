@@ -5,24 +5,22 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+from stereo_footage import write_stereo_folder
 
 import evaluate_depth
 import export_gt_depth
 import predict_depth
 import train
 from selfsup_depth.datasets import builtin
+from selfsup_depth.evaluation import image_list
 from splits import __main__ as splits_main
 from splits import parse_line, read_split
+from tests.evaluation.kitti_files import write_kitti_raw
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "evaluation"), str(ROOT / "tests" / "scripts")]
-
-from kitti_files import write_kitti_raw  # noqa: E402
-
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 TABLE = re.findall(r"^\| [^|]*\| `(python [^`]*)`[^|]*\|$", README, re.MULTILINE)
@@ -61,8 +59,6 @@ def kitti(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory, kitti, small_drive) -> dict[str, str]:
     """What the README's capital words and example paths stand for here."""
-    from conftest import write_stereo_folder  # of tests/scripts
-
     folder = tmp_path_factory.mktemp("readme")
     pairs = write_stereo_folder(folder / "pairs")
     options = ["--dataset", "stereo_folder", "--data_path", str(pairs), "--frame_ids", "0", "--use_stereo"]
@@ -89,8 +85,8 @@ def words_of(command: str, places: dict[str, str]) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("command", TABLE)
 def test_every_command_of_the_table_runs(command, places, small_drive, monkeypatch, tmp_path):
-    for module in ("train", "selfsup_depth.evaluation.image_list"):
-        monkeypatch.setattr(f"{module}.ensure_builtin_drive", lambda: small_drive)
+    for module in (train, image_list):
+        monkeypatch.setattr(module, "ensure_builtin_drive", lambda: small_drive)
     if command.startswith("python -m splits"):
         assert splits_main.main(["--write", str(tmp_path / "lists")]) == 0
         assert (tmp_path / "lists" / "eigen" / "test_files.txt").exists()
