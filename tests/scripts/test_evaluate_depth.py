@@ -106,7 +106,7 @@ def test_stereo_folder_from_checkpoint_to_table(stereo_folder, weights, tmp_path
 
 
 def test_without_data_the_built_in_drive_is_used(weights, tmp_path, capsys, monkeypatch):
-    root = ensure_builtin_drive(tmp_path / "cache", frames=5, height=32, width=104, workers=1)
+    root = ensure_builtin_drive(tmp_path / "cache", frames=6, height=32, width=104, workers=1)
     monkeypatch.setattr("selfsup_depth.datasets.builtin.ensure_builtin_drive", lambda: root)
     words = options("--load_weights_folder", weights["mono"], "--eval_mono", "--eval_out_dir", tmp_path / "out")
     assert evaluate_depth.main(words) == 0
