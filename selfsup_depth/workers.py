@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 
 
-def leave_signals_to_the_main_process(worker: int) -> None:
-    """`worker_init_fn`: Ctrl-C and a batch system's SIGTERM reach the whole group; the main process decides.
+def leave_ctrl_c_to_the_main_process(worker: int) -> None:
+    """`worker_init_fn`: a terminal sends Ctrl-C to the workers too; the main process saves and then ends them.
 
-    It saves and then ends its workers; a worker that died by itself would take the run down before that.
+    SIGTERM must go on to end a worker: it is how the main process gets rid of workers after an error.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

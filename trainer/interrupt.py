@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -14,6 +15,13 @@ class Interruptible:
     def __init__(self) -> None:
         self.requested = False
         self._before: dict[int, Any] = {}
+
+    def requested_soon(self) -> bool:
+        """Whether a signal has come, or comes within a moment: others of a group may get theirs first."""
+        deadline = time.monotonic() + 0.5
+        while not self.requested and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.requested
 
     def __enter__(self) -> Interruptible:
         if threading.current_thread() is threading.main_thread():

@@ -23,7 +23,7 @@ from selfsup_depth.checkpoints import (
 from selfsup_depth.config import OptimizerConfig, RunConfig
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Batch, Losses, Method
-from selfsup_depth.workers import leave_signals_to_the_main_process
+from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
 from trainer.averaging import WeightAverage
 from trainer.guard import FiniteGuard
 from trainer.health import HealthMonitor
@@ -124,9 +124,10 @@ class Trainer:
         loader = self._loader()
         total = self.settings.num_epochs * self.steps_per_epoch
         images_per_step = self.settings.batch_size * self.settings.accumulate_steps
+        interrupt = Interruptible()
         try:
             with (
-                Interruptible() as interrupt,
+                interrupt,
                 TrainingProgress(total, self.position.step, images_per_step, self.console) as progress,
             ):
                 for epoch in range(self.position.epoch, self.settings.num_epochs):
@@ -135,6 +136,12 @@ class Trainer:
                     self._end_epoch(epoch, progress)
                     if interrupt.requested and epoch + 1 < self.settings.num_epochs:
                         raise self._interrupted()  # all is saved already
+        except RuntimeError as error:
+            # a SIGTERM to the whole process group ends the loader's workers before a step can be finished
+            if "DataLoader worker" not in str(error) or not interrupt.requested_soon():
+                raise
+            self.console.print("stopped by a signal; go on from the last saved step with --resume")
+            raise KeyboardInterrupt from None
         finally:
             self.log.close()
 
@@ -222,7 +229,7 @@ class Trainer:
             batch_sampler=self.sampler,
             collate_fn=self.data.collate,
             num_workers=workers,
-            worker_init_fn=leave_signals_to_the_main_process,
+            worker_init_fn=leave_ctrl_c_to_the_main_process,
             persistent_workers=workers > 0,
             pin_memory=self.device.type == "cuda",
             # the loader would draw its base seed from the global generator: a resumed run draws as often

@@ -14,7 +14,7 @@ from selfsup_depth.evaluation.accumulator import EvaluationResult, ScoreAccumula
 from selfsup_depth.evaluation.modes import ScoringMode
 from selfsup_depth.evaluation.protocols import Protocol
 from selfsup_depth.structures import Method
-from selfsup_depth.workers import leave_signals_to_the_main_process
+from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
 
 Tick = Callable[[int, int], None]  # images done, images in all
 
@@ -31,7 +31,7 @@ class ValidationSet:
             num_workers=num_workers if len(dataset) > batch_size else 0,
             # the loader must not draw from the global generator, on which a resumed run depends
             generator=torch.Generator(),
-            worker_init_fn=leave_signals_to_the_main_process,
+            worker_init_fn=leave_ctrl_c_to_the_main_process,
         )
 
     def __iter__(self) -> Iterator[RawBatch]:

@@ -178,20 +178,42 @@ def test_sigkill_and_resume_give_the_same_bits(step, tmp_path, tiny_options):
     assert_same_bits(states[0]["average"]["own"], states[1]["average"]["own"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_whole_group_saves_and_says_so(number, tmp_path, tiny_options):
-    """As a terminal sends Ctrl-C and batch systems SIGTERM: loader workers get it too."""
+def start(tmp_path, tiny_options) -> subprocess.Popen:
     options = [*tiny_options, *STEREO, "--num_epochs", "500", "--num_workers", "2", "--batch_size", "2"]
     process = subprocess.Popen(
         command(*options, "--log_dir", str(tmp_path)),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     wait_for_step(tmp_path / "mdp", 2, process)
-    os.killpg(process.pid, number)
+    return process
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda process: os.killpg(process.pid, signal.SIGINT),  # as a terminal does: loader workers get it too
+        lambda process: process.send_signal(signal.SIGTERM),  # as batch systems do
+    ],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_a_signal_saves_and_says_so(send, tmp_path, tiny_options):
+    process = start(tmp_path, tiny_options)
+    send(process)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "stopped at step" in out
     assert "go on with --resume" in out
     assert err.strip() == "stopped by Ctrl-C"
+    assert load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True).meta.step > 0
+
+
+def test_a_sigterm_to_the_whole_group_ends_in_one_sentence_with_the_checkpoint_intact(tmp_path, tiny_options):
+    process = start(tmp_path, tiny_options)
+    os.killpg(process.pid, signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in out
+    assert "Traceback" not in err
     assert load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True).meta.step > 0
 
 
