@@ -30,7 +30,8 @@ SCRIPTS = {
     "predict_depth.py": predict_depth.main,
 }
 SMALLER = {
-    "train.py": "--height 64 --width 96 --batch_size 2 --num_epochs 1 --num_workers 0 --weights_init scratch --no_cuda",
+    "train.py": "--height 64 --width 96 --batch_size 2 --num_epochs 1 --num_workers 0 --weights_init scratch --no_cuda "
+    "--encoder mobilenetv3_small_050 --pose_model_type posecnn",
     "evaluate_depth.py": "--num_workers 0 --no_cuda",
     "predict_depth.py": "--no_cuda",
 }

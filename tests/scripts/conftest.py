@@ -24,7 +24,8 @@ def tiny_options(footage) -> list[str]:
     """Options of train.py that make a run of a few seconds."""
     return [
         "--dataset", "stereo_folder", "--data_path", str(footage), "--height", "64", "--width", "96",
-        "--weights_init", "scratch", "--batch_size", "4", "--num_epochs", "2", "--num_workers", "0", "--no_cuda",
+        "--weights_init", "scratch", "--encoder", "mobilenetv3_small_050", "--pose_model_type", "posecnn",
+        "--batch_size", "4", "--num_epochs", "2", "--num_workers", "0", "--no_cuda",
     ]  # fmt: skip
 
 

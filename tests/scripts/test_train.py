@@ -67,7 +67,7 @@ def test_a_run_leaves_everything_a_user_expects(trained):
 
 def test_the_checkpoint_describes_itself(trained):
     meta = load_checkpoint(trained / "models" / "best").meta
-    assert (meta.method, meta.encoder, meta.height, meta.width) == ("monodepth2", "resnet18", 64, 96)
+    assert (meta.method, meta.encoder, meta.height, meta.width) == ("monodepth2", "mobilenetv3_small_050", 64, 96)
     assert meta.metres_per_unit == pytest.approx(5.0)  # ten baselines of 0.5 m
     assert "0.5000 m" in meta.scale_source
     assert meta.frame_ids == (0, "s")
@@ -107,11 +107,11 @@ def test_training_lowers_the_loss(tmp_path, tiny_options):
 @pytest.mark.parametrize(
     "options",
     [
-        ["--frame_ids", "0", "-1", "1"],
-        ["--frame_ids", "0", "-1", "1", "--use_stereo", "--pose_model_type", "posecnn"],
+        ["--frame_ids", "0", "-1", "1", "--pose_model_type", "separate_resnet"],
+        ["--frame_ids", "0", "-1", "1", "--use_stereo"],
         ["--frame_ids", "0", "1", "--pose_model_type", "shared", "--precision", "bf16"],
     ],
-    ids=["mono", "mono+stereo posecnn", "shared bf16"],
+    ids=["mono, two resnets", "mono+stereo posecnn", "shared bf16"],
 )
 def test_video_trains_too(options, tmp_path, tiny_options):
     assert train.main([*tiny_options, *options, "--num_epochs", "1", "--log_dir", str(tmp_path)]) == 0
@@ -296,7 +296,7 @@ def test_a_wrong_name_in_models_to_load(trained, tiny_options, tmp_path):
 
 
 def test_a_checkpoint_of_another_architecture(trained, tiny_options, tmp_path):
-    options = [*tiny_options, *STEREO, "--num_layers", "34", "--log_dir", str(tmp_path)]
+    options = [*tiny_options, *STEREO, "--encoder", "mobilenetv3_small_075", "--log_dir", str(tmp_path)]
     refused([*options, "--load_weights_folder", str(trained / "models" / "best")], "encoder")
 
 
