@@ -22,7 +22,7 @@ from tests.evaluation.kitti_files import write_kitti_raw
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-TABLE = re.findall(r"^\| [^|]*\| `(python [^`]*)`[^|]*\|$", README, re.MULTILINE)
+TABLE = list(dict.fromkeys(re.findall(r"`(python [^`]*)`", README)))
 SCRIPTS = {
     "train.py": train.main,
     "evaluate_depth.py": evaluate_depth.main,
@@ -66,7 +66,7 @@ def places(tmp_path_factory, kitti, small_drive) -> dict[str, str]:
     best = str(folder / "start" / "mdp" / "models" / "best")
     return {
         "KITTI": str(kitti), "runs/mdp/models/best": best, "PICTURES": str(pairs / "val" / "left"),
-        "OUT": str(folder / "out"), "pairs": str(pairs), "runs": str(folder / "runs"),
+        "OUT": str(folder / "out"), "pairs": str(pairs), "ROAD_STEREO": str(pairs), "runs": str(folder / "runs"),
     }  # fmt: skip
 
 
