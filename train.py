@@ -24,7 +24,15 @@ from rich.console import Console
 from selfsup_depth import __version__, cli
 from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint, load_into
 from selfsup_depth.config import RunConfig, TrainConfig
-from selfsup_depth.datasets import DatasetRequest, ReaderOptions, ViewDataset, augment, build_dataset, collate
+from selfsup_depth.datasets import (
+    COMES_WITH_ITS_DATA,
+    DatasetRequest,
+    ReaderOptions,
+    ViewDataset,
+    augment,
+    build_dataset,
+    collate,
+)
 from selfsup_depth.datasets.builtin import ensure_builtin_drive
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.baselines import constant_baseline
@@ -40,8 +48,6 @@ from trainer.run_folder import prepare_run_folder
 from trainer.state import Position
 
 BUILTIN_RECIPE = Path(cli.__file__).parent / "configs" / "builtin_drive.yaml"
-#: Data sets that need no --data_path.
-COMES_WITH_ITS_DATA = ("motorcycle",)
 #: With stereo a network unit is ten baselines: the published code calls its baseline 0.1.
 NOMINAL_BASELINE = 0.1
 EXAMPLES = 4  # rows of the picture at the end

@@ -26,6 +26,9 @@ DATASETS: dict[str, Callable[[DatasetRequest], ViewSource]] = {
     "builtin": KittiDepth,  # the rendered drive, written in that layout
 }
 
+#: Data sets that need no --data_path.
+COMES_WITH_ITS_DATA = ("motorcycle",)
+
 
 def build_dataset(name: str, request: DatasetRequest) -> ViewDataset:
     """The requested part of a data set of `DATASETS`.
@@ -39,6 +42,7 @@ def build_dataset(name: str, request: DatasetRequest) -> ViewDataset:
 
 
 __all__ = [
+    "COMES_WITH_ITS_DATA",
     "DATASETS",
     "DatasetRequest",
     "RawBatch",

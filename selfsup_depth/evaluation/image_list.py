@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from selfsup_depth.datasets import COMES_WITH_ITS_DATA
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
@@ -16,8 +17,6 @@ from splits import SPLITS, parse_line, read_split
 
 Part = Literal["train", "val", "test"]
 
-#: Data sets that need no --data_path.
-COMES_WITH_ITS_DATA = ("motorcycle",)
 KITTI_RAW = ("kitti", "kitti_depth")
 _OWN_PARTS: dict[str, Part] = {"train": "train", "val": "val", "test": "test"}
 _DEFAULT_SPLIT = {"kitti": "eigen", "kitti_depth": "eigen_benchmark"}
