@@ -28,7 +28,10 @@ from selfsup_depth.predictor import DepthPredictor
 def main(argv: Sequence[str] | None = None) -> int:
     config = cli.parse(PredictConfig, argv)
     images = find_images(config.image_path, config.ext)
-    predictor = DepthPredictor.load(config.load_weights_folder, "cpu" if config.no_cuda else None)
+    device = "cpu" if config.no_cuda else None
+    predictor = DepthPredictor.load(config.load_weights_folder, device, config.weights_format)
+    if predictor.meta.origin:
+        print(f"{config.load_weights_folder}: {predictor.meta.origin}")
     folder = config.output_directory or images[0].parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

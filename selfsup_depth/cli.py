@@ -22,11 +22,15 @@ import yaml
 from selfsup_depth.errors import UserError
 
 Config = TypeVar("Config")
+#: Recipes that come with the library; `--config distdepth` finds configs/distdepth.yaml.
+RECIPES = Path(__file__).parent / "configs"
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
 def parse(config_class: type[Config], argv: Sequence[str] | None = None, *, recipe: Path | None = None) -> Config:
-    """Read options from `recipe` (YAML), then every `--config FILE.yaml`, then `argv`; the last one wins.
+    """Read options from `recipe` (YAML), then every `--config FILE.yaml` or recipe's name, then `argv`.
+
+    The last one wins.
 
     Raises UserError for a bad YAML file or key; unknown options end the program with status 2 and
     the nearest known names, as tyro prints them.
@@ -95,16 +99,23 @@ def _take_config_files(words: list[str]) -> tuple[list[Path], list[str]]:
         if word == "--config" or word.startswith("--config="):
             name = word.partition("=")[2] or next(stream, "")
             if not name:
-                raise UserError("--config needs the path of a YAML file")
-            files.append(Path(name))
+                raise UserError("--config needs the path of a YAML file, or the name of a recipe")
+            files.append(_recipe_or_file(name))
         else:
             rest.append(word)
     return files, rest
 
 
+def _recipe_or_file(name: str) -> Path:
+    """A file of the user's; else a recipe of ours by its plain name."""
+    recipe = RECIPES / f"{name}.yaml"
+    return recipe if not Path(name).is_file() and "/" not in name and recipe.is_file() else Path(name)
+
+
 def _words_from_yaml(path: Path, types: dict[str, Any]) -> list[str]:
     if not path.is_file():
-        raise UserError(f"--config {path}: no such file")
+        recipes = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
+        raise UserError(f"--config {path}: no such file, and no such recipe; there are: {recipes}")
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:

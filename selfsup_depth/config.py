@@ -6,7 +6,7 @@ under the fields are the texts of --help.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,8 @@ class DataConfig:
     data_path: Path | None = None
     """Folder of the data set. Without it, training uses the built-in synthetic drive, rendered once."""
     dataset: str = "kitti"
-    """How the folder is laid out: kitti, kitti_odom, kitti_depth, stereo_folder, simsin, motorcycle."""
+    """How the folder is laid out: kitti, kitti_odom, kitti_depth, stereo_folder, simsin, unisin, va, nyuv2. Without
+    a folder: motorcycle, one real pair, or builtin_indoor, synthetic rooms, rendered once."""
     split: str | None = None
     """Which frames: a published list (eigen_zhou, eigen_full, odom, benchmark) or a folder that holds
     train_files.txt and val_files.txt. Default: eigen_zhou for kitti and kitti_depth, odom for kitti_odom,
@@ -70,12 +71,15 @@ class NetworkConfig:
 
     num_layers: Literal[18, 34, 50, 101, 152] = 18
     """Layers of the ResNet encoders."""
+    pose_num_layers: Literal[18, 34, 50, 101, 152] | None = None
+    """Layers of the pose network's ResNet; default: as --num_layers."""
     encoder: str | None = None
     """Any timm backbone by name as the depth encoder, for example convnext_tiny; default: the ResNet."""
     weights_init: str = "pretrained"
     """Start of the encoders: pretrained (ImageNet), scratch, or the path of a weights file."""
     pose_weights_init: str | None = None
-    """Start of the pose encoder, as --weights_init; default: the same (with --encoder and a file: pretrained)."""
+    """Start of the pose encoder, as --weights_init; default: the same (pretrained where that is a file of another
+    encoder)."""
     scales: tuple[int, ...] = (0, 1, 2, 3)
     """Scales of the disparity decoder, 0 is full resolution."""
     min_depth: float = 0.1
@@ -142,6 +146,49 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class DistillConfig:
+    """What a frozen teacher adds (DistDepth)."""
+
+    distill: str | None = None
+    """Teacher whose structure is distilled: dpt_hybrid, dpt_large, dpt_hybrid_nyu, dpt_hybrid_kitti, midas_v21,
+    depth_anything_v2_small, ..., a weights file, a local folder or a hub name; true_depth is the data set's own
+    depth up to scale and shift, for demos."""
+    teacher_cache: Path | None = None
+    """Folder that keeps the teacher's maps: computed once, before the first epoch; later runs need no teacher."""
+    teacher_size: str = "trained"
+    """Scale at which the teacher sees images: trained (its own), native (that of the input), or the short side in
+    pixels."""
+    distill_mode: Literal["ours", "paper", "repo"] = "ours"
+    """Form and weights of the terms: ours, the paper's, or those of its repository (for comparison)."""
+    dist_wt: float | None = None
+    """Weight of the distillation; default: as --distill_mode has it (ours 0.1, paper 0.1, repo 0.05)."""
+    dist_spatial_wt: float | None = None
+    """Weight of the edge term inside it; default: as --distill_mode has it (ours 0.1, paper 0.1, repo 0.02)."""
+    thre: float = 0.95
+    """Quantile of the depth gradients above which a pixel is an edge."""
+    distill_warmup: int = 0
+    """Steps over which the weight of the distillation grows from 0."""
+
+    def __post_init__(self) -> None:
+        for name in ("dist_wt", "dist_spatial_wt"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < float("inf"):
+                raise UserError(f"--{name} must not be negative, found {value:g}")
+        if not 0 < self.thre < 1:
+            raise UserError(f"--thre is a quantile between 0 and 1, found {self.thre:g}")
+        if self.distill_warmup < 0:
+            raise UserError(f"--distill_warmup must be 0 or more steps, found {self.distill_warmup}")
+        if self.teacher_size not in ("trained", "native") and not self.teacher_size.isdecimal():
+            raise UserError(
+                f"--teacher_size is trained, native or a number of pixels, found '{self.teacher_size}'; try 384"
+            )
+        if self.distill is None:
+            given = [f"--{f.name}" for f in fields(self) if getattr(self, f.name) != f.default]
+            if given:
+                raise UserError(f"{' and '.join(given)} is about a teacher: name one with --distill, e.g. dpt_hybrid")
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """How it is minimised."""
 
@@ -191,7 +238,9 @@ class RunConfig:
     resume: bool = False
     """Go on with the run of this name from its last checkpoint, to the same numbers."""
     load_weights_folder: Path | None = None
-    """Checkpoint folder to start from: ours, or Monodepth2's."""
+    """Checkpoint folder to start from: ours, Monodepth2's or DistDepth's."""
+    weights_format: Literal["selfsup_depth", "monodepth2", "distdepth"] | None = None
+    """What wrote that folder, where it does not say so itself."""
     models_to_load: tuple[str, ...] = ("encoder", "depth", "pose_encoder", "pose")
     """Which networks of that folder to take."""
     log_frequency: int = 250
@@ -219,6 +268,7 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     run: RunConfig = field(default_factory=RunConfig)
 

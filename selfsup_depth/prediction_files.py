@@ -26,7 +26,10 @@ class PredictConfig:
     image_path: Path
     """An image, or a folder of images."""
     load_weights_folder: Path
-    """Checkpoint folder: ours, or Monodepth2's."""
+    """Checkpoint folder: ours, Monodepth2's or DistDepth's."""
+    weights_format: str | None = None
+    """Whose files that folder holds: selfsup_depth, monodepth2 or distdepth; default: seen from the files, and
+    said."""
     output_directory: Path | None = None
     """Where NAME_depth.npy, NAME_depth.png and NAME.json go; default: beside the images."""
     ext: str | None = None
@@ -80,6 +83,7 @@ def write_prediction(
         "network_height": meta.height,
         "network_width": meta.width,
         "checkpoint": str(checkpoint),
+        "origin": meta.origin,
         "method": meta.method,
         "step": meta.step,
         "library_version": __version__,

@@ -30,14 +30,21 @@ class DepthPredictor:
         self.metric = meta.metres_per_unit is not None
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | torch.device | None = None) -> DepthPredictor:
-        """Read a checkpoint folder, ours or Monodepth2's.
+    def load(
+        cls, folder: str | Path, device: str | torch.device | None = None, weights_format: str | None = None
+    ) -> DepthPredictor:
+        """Read a checkpoint folder, ours, Monodepth2's or DistDepth's.
+
+        Args:
+            device: None is the GPU where there is one.
+            weights_format: whose files they are, a name in `checkpoints.FORMATS`; None looks at them, and
+                `meta.origin` says what was seen.
 
         Raises UserError naming the file when something is missing, damaged or does not fit.
         """
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        checkpoint = load_checkpoint(Path(folder))
+        checkpoint = load_checkpoint(Path(folder), format=weights_format)
         meta = checkpoint.meta
         if meta.method not in METHODS:
             raise UserError(f"{folder} was trained by method '{meta.method}'; this version knows: {', '.join(METHODS)}")

@@ -38,6 +38,7 @@ class Sample:
     intrinsics: Tensor  # [N, 3, 3] float32, pixels of `images`
     stereo_T_target: Tensor | None = None  # [4, 4] float32 metres; given when "s" is in frame_ids
     depth: Tensor | None = None  # [1, h, w] float32 metres at its own resolution, 0 = invalid
+    teacher: Tensor | None = None  # [1, H, W] float16 cached teacher map, as the teacher gave it
     index: int = 0
     name: str = ""
     augmentation: Augmentation = Augmentation()
@@ -60,6 +61,9 @@ class Batch:
     sources: dict[FrameId, View]  # in the order of frame_ids[1:], stereo last
     stereo_T_target: Tensor | None = None  # [B, 4, 4] maps target points to the stereo camera
     depth: list[Tensor] | None = None  # B maps [1, h, w], metres, 0 = invalid; sizes may differ
+    teacher: Tensor | None = None  # [B, 1, H, W] float32 disparity or depth of a frozen teacher
+    flip: Tensor | None = None  # [B] bool, which items are mirrored
+    step: int = 0  # optimiser steps taken before this batch, for terms that are ramped up
     indices: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 

@@ -18,9 +18,11 @@ ALLOWED = {
     "config": GROUND,
     "cli": GROUND,
     "workers": GROUND,
-    "networks": GROUND,
+    "weight_files": GROUND,
+    "networks": {"weight_files"},
     "losses": GROUND,
-    "checkpoints": GROUND,
+    "teachers": {"weight_files"},
+    "checkpoints": {"weight_files"},
     "structures": {"geometry"},
     "datasets": {"geometry", "splits", "structures"},
     "synthesis": {"geometry", "structures"},
@@ -31,6 +33,12 @@ ALLOWED = {
         "geometry", "splits", "structures", "datasets", "checkpoints", "predictor", "methods", "version", "workers",
     },  # fmt: skip
     "prediction_files": {"checkpoints", "report", "version"},
+    "tutors": {"config", "teachers"},
+    "teaching": {"structures", "config", "teachers", "tutors"},
+    "assembly": {
+        "structures", "config", "cli", "checkpoints", "datasets", "methods", "version", "teaching", "tutors",
+    },  # fmt: skip
+    "outcome": {"checkpoints", "datasets", "evaluation", "predictor", "report"},
     "trainer": {"structures", "config", "checkpoints", "workers"},
 }
 SOURCES = [

@@ -85,8 +85,7 @@ def words_of(command: str, places: dict[str, str]) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("command", TABLE)
 def test_every_command_of_the_table_runs(command, places, small_drive, monkeypatch, tmp_path):
-    for module in (train, builtin):  # evaluation asks the package when it needs it
-        monkeypatch.setattr(module, "ensure_builtin_drive", lambda: small_drive)
+    monkeypatch.setitem(builtin.BUILTIN, "builtin", builtin.BuiltinData(lambda: small_drive, "builtin_drive"))
     if command.startswith("python -m splits"):
         assert splits_main.main(["--write", str(tmp_path / "lists")]) == 0
         assert (tmp_path / "lists" / "eigen" / "test_files.txt").exists()

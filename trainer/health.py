@@ -62,6 +62,13 @@ CHECKS = (
         "{range_saturation:.0%} of the pixels sit at the end of the depth range: "
         "check --min_depth and --max_depth, the intrinsics and the baseline",
     ),
+    Check(
+        "teacher_skipped",
+        ("teacher_skipped",),
+        lambda seen: seen["teacher_skipped"] > 0.1,
+        "the teacher could not be aligned with {teacher_skipped:.0%} of the images, which learn from the sources "
+        "alone: its maps are constant there, without known pixels, or far is near: is it the right teacher?",
+    ),
 )
 
 

@@ -8,7 +8,19 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from selfsup_depth.checkpoints import find_checkpoint
+from selfsup_depth.config import RunConfig
 from selfsup_depth.errors import UserError
+
+
+def run_folder(run: RunConfig) -> Path:
+    """Where everything of a run lies."""
+    return run.log_dir / run.model_name
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint from which the run of this folder can go on; None: there is none yet."""
+    return find_checkpoint(folder / "models" / "last")
 
 
 def prepare_run_folder(folder: Path, options: dict[str, Any], resume: bool, console: Console) -> None:

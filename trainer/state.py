@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from selfsup_depth.structures import Method
 from trainer.averaging import WeightAverage
 
 
@@ -21,40 +22,41 @@ class Position:
     best_score: float | None = None  # lower is better
 
 
-def capture(
-    position: Position,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    average: WeightAverage,
-    options: dict[str, Any],
-) -> dict[str, Any]:
-    """Training state as plain types and tensors (loadable with weights_only=True)."""
+@dataclass(frozen=True)
+class TrainingState:
+    """All that changes from step to step; the trainer and its recorder share it."""
+
+    method: Method
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    average: WeightAverage
+    position: Position
+
+
+def capture(state: TrainingState, options: dict[str, Any]) -> dict[str, Any]:
+    """Training state as plain types and tensors (loadable with weights_only=True); networks are saved beside it."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {
-        "position": asdict(position),
-        "optimizer": optimizer.state_dict(),
-        "scaler": scaler.state_dict(),
-        "average": average.state(),
+        "position": asdict(state.position),
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "average": state.average.state(),
         "torch_rng": torch.get_rng_state(),
         "cuda_rng": cuda,
         "options": options,
     }
 
 
-def restore(
-    state: Mapping[str, Any],
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    average: WeightAverage,
-) -> Position:
-    """Undo `capture` into a fresh optimizer, scaler and average; the saved networks are loaded already."""
-    optimizer.load_state_dict(state["optimizer"])
-    scaler.load_state_dict(state["scaler"])
-    average.restore(state["average"])
-    torch.set_rng_state(state["torch_rng"])
-    if state["cuda_rng"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda_rng"])
-    return Position(**state["position"])
+def restore(saved: Mapping[str, Any], state: TrainingState) -> None:
+    """Undo `capture` into a fresh state, in place; the saved networks are loaded already."""
+    state.optimizer.load_state_dict(saved["optimizer"])
+    state.scaler.load_state_dict(saved["scaler"])
+    state.average.restore(saved["average"])
+    torch.set_rng_state(saved["torch_rng"])
+    if saved["cuda_rng"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(saved["cuda_rng"])
+    for name, value in saved["position"].items():
+        setattr(state.position, name, value)
 
 
 def changed_options(before: dict[str, Any], now: dict[str, Any], may_change: frozenset[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +44,26 @@ def resnet_name(path: Path, state: Mapping[str, Tensor]) -> str:
         raise UserError(
             f"{path}: expected a ResNet-18, 34, 50, 101 or 152 with Monodepth2's keys (encoder.conv1.weight, "
             f"encoder.layer1.0.conv1.weight, ...), found {'-'.join(map(str, blocks))} blocks and keys like "
-            f"{_first_keys(state)}; point at a Monodepth2 checkpoint."
+            f"{_first_keys(state)}; point at a checkpoint of Monodepth2 or DistDepth."
         )
     return name
+
+
+def refuse_cost_volume(path: Path, state: Mapping[str, Tensor], facts: Container[str]) -> None:
+    """Raise UserError for the multi-frame encoder of ManyDepth and DistDepth-M.
+
+    Args:
+        path: of the encoder's file, for the message.
+        facts: what stands beside the weights in it.
+    """
+    if "layer0.0.weight" not in state and "min_depth_bin" not in facts:
+        return
+    blocks = sum(re.match(r"layer3\.\d+\.conv1\.weight$", key) is not None for key in state)
+    owner = "DistDepth-M's" if blocks == 23 else "ManyDepth's"
+    raise UserError(
+        f"{path}: this is {owner} multi-frame encoder with a cost volume, which is not supported yet; point "
+        "at a single-frame checkpoint, of Monodepth2 or DistDepth."
+    )
 
 
 def decoder_scales(path: Path, state: Mapping[str, Tensor]) -> tuple[int, ...]:
@@ -58,7 +75,7 @@ def decoder_scales(path: Path, state: Mapping[str, Tensor]) -> tuple[int, ...]:
         raise UserError(
             f"{path}: expected a depth decoder with Monodepth2's keys (decoder.0.conv.conv.weight, ..., "
             f"decoder.10.conv.weight), found keys like {_first_keys(state)}; point at a "
-            "Monodepth2 checkpoint."
+            "checkpoint of Monodepth2 or DistDepth."
         )
     return tuple(scales)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from selfsup_depth.checkpoints.meta import CheckpointMeta
 from selfsup_depth.errors import UserError
+from selfsup_depth.weight_files import some
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,27 @@ def load_into(
 ) -> None:
     """Load a checkpoint's weights into networks of the same names: all that are asked for, or none.
 
+    The weights of a depth decoder fit whichever way it upsamples, but mean something else: that has to
+    agree, too.
+
     Args:
         networks: of a method; those that are not to be loaded stay as they are.
         models_to_load: names of networks; None means every one in `networks`.
 
     Raises:
-        UserError: when a name is in neither, or keys or shapes differ; every difference is named before
-            anything is changed.
+        UserError: when a name is in neither, or keys, shapes or the upsampling differ; every difference is
+            named before anything is changed.
     """
     names = list(networks.keys()) if models_to_load is None else list(models_to_load)
     _check_names(names, list(networks.keys()), checkpoint)
     complaints = [
         f"{name}: {difference}"
         for name in names
-        if (difference := _difference(bare(networks[name]), checkpoint.state_dicts[name]))
+        for difference in (
+            _difference(bare(networks[name]), checkpoint.state_dicts[name]),
+            _other_upsampling(bare(networks[name]), checkpoint.meta) if name == "depth" else None,
+        )
+        if difference
     ]
     if complaints:
         meta = checkpoint.meta
@@ -62,14 +70,6 @@ def bare(network: nn.Module) -> nn.Module:
     """The module that a compiled one wraps, whose keys have no `_orig_mod.` before them."""
     inner = getattr(network, "_orig_mod", network)
     return inner if isinstance(inner, nn.Module) else network
-
-
-def some(names: Iterable[str], first: int = 3) -> str:
-    """The first few names and how many there are: "2 (a, b)", "none"."""
-    names = list(names)
-    if not names:
-        return "none"
-    return f"{len(names)} ({', '.join(names[:first])}{', ...' if len(names) > first else ''})"
 
 
 def _check_names(names: Sequence[str], own: Sequence[str], checkpoint: Checkpoint) -> None:
@@ -104,6 +104,13 @@ def _difference(network: nn.Module, state: Mapping[str, Tensor]) -> str | None:
         )
     shapes = [f"{key} is {tuple(state[key].shape)}, here {tuple(own[key].shape)}" for key in misshapen]
     return f"missing {some(missing)}; unexpected {some(unexpected)}; of another shape {some(shapes)}"
+
+
+def _other_upsampling(depth: nn.Module, meta: CheckpointMeta) -> str | None:
+    upsample = getattr(depth, "upsample", meta.upsample)
+    if upsample == meta.upsample:
+        return None
+    return f"its features are upsampled {meta.upsample} in the checkpoint and {upsample} here (--upsample decides that)"
 
 
 def _images(own: Tensor, stored: Tensor) -> tuple[int, int] | None:

@@ -41,6 +41,7 @@ class CheckpointMeta:
     pose_model_type: str | None = None  # separate_resnet, shared or posecnn; None: no pose network
     pose_model_input: str | None = None  # pairs or all
     num_pose_frames: int | None = None  # images the pose network sees at once
+    origin: str | None = None  # a sentence: whose files these are and how that was seen; None: ours
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:

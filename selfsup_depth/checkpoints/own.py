@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from selfsup_depth.checkpoints.atomic import replace_folder
 from selfsup_depth.checkpoints.checkpoint import Checkpoint, bare
 from selfsup_depth.checkpoints.meta import CheckpointMeta
-from selfsup_depth.checkpoints.reading import read_safetensors, read_torch
 from selfsup_depth.errors import UserError
+from selfsup_depth.weight_files import read_safetensors, read_torch
 
 DESCRIPTION = "checkpoint.json"
 TRAINING_STATE = "training_state.pt"

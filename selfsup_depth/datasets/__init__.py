@@ -10,10 +10,13 @@ from selfsup_depth.datasets.kitti import KittiRaw
 from selfsup_depth.datasets.kitti_depth import KittiDepth
 from selfsup_depth.datasets.kitti_odom import KittiOdometry
 from selfsup_depth.datasets.motorcycle import Motorcycle
+from selfsup_depth.datasets.nyuv2 import open_nyuv2
 from selfsup_depth.datasets.request import DatasetRequest, ReaderOptions
 from selfsup_depth.datasets.simsin import SimSIN
 from selfsup_depth.datasets.source import ViewSource
 from selfsup_depth.datasets.stereo_folder import StereoFolder
+from selfsup_depth.datasets.unisin import UniSIN
+from selfsup_depth.datasets.va import VA
 from selfsup_depth.errors import UserError
 
 DATASETS: dict[str, Callable[[DatasetRequest], ViewSource]] = {
@@ -22,12 +25,18 @@ DATASETS: dict[str, Callable[[DatasetRequest], ViewSource]] = {
     "kitti_depth": KittiDepth,
     "stereo_folder": StereoFolder,
     "simsin": SimSIN,
+    "unisin": UniSIN,
+    "va": VA,
+    "nyuv2": open_nyuv2,  # DistDepth's folders, or the official .mat
     "motorcycle": Motorcycle,
     "builtin": KittiDepth,  # the rendered drive, written in that layout
+    "builtin_indoor": SimSIN,  # the rendered rooms, likewise
 }
 
 #: Data sets that need no --data_path.
 COMES_WITH_ITS_DATA = ("motorcycle",)
+#: Data sets that `ReaderOptions.kitti_intrinsics` is about.
+HAVE_KITTI_INTRINSICS = ("kitti", "kitti_odom", "kitti_depth", "builtin")
 
 
 def build_dataset(name: str, request: DatasetRequest) -> ViewDataset:
@@ -35,15 +44,24 @@ def build_dataset(name: str, request: DatasetRequest) -> ViewDataset:
 
     Raises UserError for an unknown name, and for everything that makes the data unusable.
     """
+    return ViewDataset(name, build_source(name, request), request)
+
+
+def build_source(name: str, request: DatasetRequest) -> ViewSource:
+    """What a data set of `DATASETS` tells about itself, for whoever asks before an index is built.
+
+    Raises UserError for an unknown name, and when the source finds its files unusable.
+    """
     source = DATASETS.get(name)
     if source is None:
         raise UserError(f"--dataset {name} is not known: choose one of {', '.join(DATASETS)}.")
-    return ViewDataset(name, source(request), request)
+    return source(request)
 
 
 __all__ = [
     "COMES_WITH_ITS_DATA",
     "DATASETS",
+    "HAVE_KITTI_INTRINSICS",
     "DatasetRequest",
     "RawBatch",
     "ReaderOptions",
@@ -51,6 +69,7 @@ __all__ = [
     "ViewSource",
     "augment",
     "build_dataset",
+    "build_source",
     "collate",
     "draw_augmentation",
 ]

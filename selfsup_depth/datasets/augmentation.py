@@ -58,6 +58,7 @@ class RawBatch:
     flip: Tensor  # [B] bool, the flips of `augmentations`: a tensor, so that it travels with the batch
     stereo_T_target: Tensor | None  # [B, 4, 4] float32 metres
     depth: list[Tensor] | None  # B maps [1, h, w] float32 metres; sizes may differ
+    teacher: Tensor | None  # [B, 1, H, W] float16 cached teacher maps
     augmentations: list[Augmentation]
     indices: list[int]
     names: list[str]
@@ -86,6 +87,7 @@ def collate(samples: Sequence[Sample]) -> RawBatch:
     first = samples[0]
     stereo = [sample.stereo_T_target for sample in samples if sample.stereo_T_target is not None]
     depth = [sample.depth for sample in samples if sample.depth is not None]
+    teacher = [sample.teacher for sample in samples if sample.teacher is not None]
     return RawBatch(
         frame_ids=first.frame_ids,
         images=torch.stack([sample.images for sample in samples], dim=1),
@@ -93,6 +95,7 @@ def collate(samples: Sequence[Sample]) -> RawBatch:
         flip=torch.tensor([sample.augmentation.flip for sample in samples]),
         stereo_T_target=torch.stack(stereo) if first.stereo_T_target is not None else None,
         depth=depth if first.depth is not None else None,
+        teacher=torch.stack(teacher) if first.teacher is not None else None,
         augmentations=[sample.augmentation for sample in samples],
         indices=[sample.index for sample in samples],
         names=[sample.name for sample in samples],
@@ -102,12 +105,13 @@ def collate(samples: Sequence[Sample]) -> RawBatch:
 def augment(raw: RawBatch) -> Batch:
     """Floats in [0, 1], flipped with their geometry, jittered for the networks; on the batch's device.
 
-    A flip mirrors images, depth, the principal point and the stereo transform together, so that a warp
+    A flip mirrors images, depth, teacher maps, the principal point and the stereo transform together, so that a warp
     of the flipped sample is the flipped warp. Jitter has one set of parameters for all frames of a sample
     (contrast's mean is each frame's own) and touches only what networks look at: the target and its
     neighbours in time. Where no sample of the batch has jitter, `network_image` is `image` itself.
     """
     images, intrinsics, stereo_T_target, depth = raw.images, raw.intrinsics, raw.stereo_T_target, raw.depth
+    teacher = raw.teacher
     if any(augmentation.flip for augmentation in raw.augmentations):
         images = _where_flipped(raw.flip, images.flip(-1), images, batch_dim=1)
         mirrored = flip_intrinsics(intrinsics, images.shape[-1])
@@ -119,6 +123,8 @@ def augment(raw: RawBatch) -> Batch:
             depth = [
                 each.flip(-1) if drawn.flip else each for each, drawn in zip(depth, raw.augmentations, strict=True)
             ]
+        if teacher is not None:
+            teacher = _where_flipped(raw.flip, teacher.flip(-1), teacher, batch_dim=0)
     clean = list(images.to(torch.float32).div_(255.0))
     seen = _jittered(clean, raw.frame_ids, raw.augmentations)
     views = {
@@ -126,7 +132,16 @@ def augment(raw: RawBatch) -> Batch:
         for i, frame in enumerate(raw.frame_ids)
     }
     target = views.pop(raw.frame_ids[0])
-    return Batch(target, views, stereo_T_target, depth, indices=raw.indices, names=raw.names)
+    return Batch(
+        target,
+        views,
+        stereo_T_target,
+        depth,
+        teacher=None if teacher is None else teacher.float(),
+        flip=raw.flip,
+        indices=raw.indices,
+        names=raw.names,
+    )
 
 
 def jitter(images: Tensor, drawn: Augmentation) -> Tensor:

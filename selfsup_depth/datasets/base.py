@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +72,22 @@ class ViewDataset(Dataset[Sample]):
             name=item_name(item),
             augmentation=drawn,
         )
+
+    def recorded(self, *, with_depth: bool = False) -> ViewDataset:
+        """The same items as they were recorded: the targets alone, neither mirrored nor jittered.
+
+        Raises UserError when depth is asked for and an item has none.
+        """
+        if with_depth:
+            without = [self.name(i) for i, item in enumerate(self.items) if not self.source.has_depth(item)]
+            if without:
+                raise UserError(
+                    f"{len(without)} of the {len(self)} items of {self.name_of_dataset} have no ground-truth depth, "
+                    f"for example {without[0]}: leave them out, or choose what needs no depth."
+                )
+        same = copy(self)
+        same.request = replace(self.request, frame_ids=(0,), is_train=False, with_depth=with_depth)
+        return same
 
     def name(self, index: int) -> str:
         """The item as its split line: folder, frame, side."""

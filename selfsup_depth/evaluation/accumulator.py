@@ -11,10 +11,12 @@ from torch import Tensor
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.alignment import RatioStatistics, ratio_statistics
+from selfsup_depth.evaluation.cameras import Camera
+from selfsup_depth.evaluation.extras import ExtraMean, ExtraSettings, extra_means
 from selfsup_depth.evaluation.metrics import DepthScores, mean_scores
 from selfsup_depth.evaluation.modes import ScoringMode
 from selfsup_depth.evaluation.protocols import Protocol
-from selfsup_depth.evaluation.scoring import ImageScores, score_image
+from selfsup_depth.evaluation.scoring import NO_EXTRAS, ImageScores, score_image
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,20 @@ class EvaluationResult:
         """Names of the images whose prediction gives no finite score (NaN in the network's output)."""
         return tuple(row.name for row in self.rows if row.aligned is not None and not row.aligned.finite)
 
+    @property
+    def extras(self) -> tuple[ExtraMean, ...]:
+        """Means of the extra metrics, each over the images that have it."""
+        return extra_means([row.extras for row in self.rows])
+
+    @property
+    def extras_skipped(self) -> dict[str, dict[str, str]]:
+        """Extra metric -> image -> why it has none, or less than all, of its numbers."""
+        skipped: dict[str, dict[str, str]] = {}
+        for row in self.rows:
+            for metric, reason in row.extras.skipped.items():
+                skipped.setdefault(metric, {})[row.name] = reason
+        return skipped
+
 
 class ScoreAccumulator:
     """Collects image by image; `result()` at the end.
@@ -57,9 +73,17 @@ class ScoreAccumulator:
         protocol: which pixels count.
         mode: scale and headline.
         keep_ground_truth: also keep the valid depths of each image (float32), for baselines.
+        extras: further metrics of the headline's depth.
     """
 
-    def __init__(self, protocol: Protocol, mode: ScoringMode, *, keep_ground_truth: bool = False) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        mode: ScoringMode,
+        *,
+        keep_ground_truth: bool = False,
+        extras: ExtraSettings = NO_EXTRAS,
+    ) -> None:
         if protocol.ground_truth == "none":
             raise ValueError(f"Protocol {protocol.name} has no ground truth to score against.")
         self.protocol = protocol
@@ -67,13 +91,26 @@ class ScoreAccumulator:
         self.rows: list[ImageScores] = []
         self.valid_depths: list[NDArray[np.float32]] = []
         self._keep = keep_ground_truth
+        self._extras = extras
 
-    def add(self, inverse_depth: Tensor, ground_truth: NDArray[np.floating] | None, name: str) -> ImageScores:
-        """Scores one image: inverse depth [1, h, w] on any device, ground truth [H, W] metres or None."""
-        row = score_image(inverse_depth, ground_truth, name, self.protocol, self.mode)
+    def add(
+        self,
+        inverse_depth: Tensor,
+        ground_truth: NDArray[np.floating] | None,
+        name: str,
+        camera: Camera | None = None,
+    ) -> ImageScores:
+        """Scores one image: inverse depth [1, h, w] on any device, ground truth [H, W] metres or None.
+
+        `camera`: which point clouds need.
+        """
+        row = score_image(
+            inverse_depth, ground_truth, name, self.protocol, self.mode, extras=self._extras, camera=camera
+        )
         self.rows.append(row)
         if self._keep and ground_truth is not None and row.scored:
-            self.valid_depths.append(ground_truth[self.protocol.valid_mask(ground_truth)].astype(np.float32))
+            truth = self.protocol.fit(ground_truth, name)
+            self.valid_depths.append(truth[self.protocol.valid_mask(truth)].astype(np.float32))
         return row
 
     def result(self) -> EvaluationResult:

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+#: What the median of an even number of values is. mean: of the two middle ones (numpy.median; Monodepth2 and
+#: every KITTI table); lower: the smaller of the two (torch.median; DistDepth).
+MedianRule = Literal["mean", "lower"]
 
-def median_ratio(ground_truth: NDArray[np.floating], prediction: NDArray[np.floating]) -> float:
-    """median(truth) / median(prediction) over the valid pixels [N] (Zhou et al., CVPR 2017).
 
-    numpy's median: the mean of the two middle values when N is even, as in every published table
-    (torch.median would take the lower one).
+def median(values: NDArray[np.floating], rule: MedianRule = "mean") -> float:
+    """The median of values [N]; NaN when one of them is NaN.
+
+    Raises:
+        ValueError: if there are none.
     """
-    return float(np.median(ground_truth) / np.median(prediction))
+    if values.size == 0:
+        raise ValueError("median needs at least one value; got none.")
+    if rule == "mean":
+        return float(np.median(values))
+    if np.isnan(values).any():
+        return float("nan")
+    lower = (values.size - 1) // 2
+    return float(np.partition(values, lower, axis=None)[lower])
+
+
+def median_ratio(
+    ground_truth: NDArray[np.floating], prediction: NDArray[np.floating], rule: MedianRule = "mean"
+) -> float:
+    """median(truth) / median(prediction) over the valid pixels [N] (Zhou et al., CVPR 2017)."""
+    return float(np.divide(median(ground_truth, rule), median(prediction, rule)))
 
 
 @dataclass(frozen=True)

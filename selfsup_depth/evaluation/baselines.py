@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from selfsup_depth.evaluation.alignment import median
 from selfsup_depth.evaluation.metrics import DepthScores, depth_scores, mean_scores
 from selfsup_depth.evaluation.protocols import Protocol
 
@@ -27,7 +28,8 @@ def best_constant_depth(ground_truths: Iterable[NDArray[np.floating] | None], pr
     Raises:
         ValueError: if no image has a valid pixel.
     """
-    valid = [truth[protocol.valid_mask(truth)] for truth in ground_truths if truth is not None]
+    fitted = [protocol.fit(truth, f"image {i}") for i, truth in enumerate(ground_truths) if truth is not None]
+    valid = [truth[protocol.valid_mask(truth)] for truth in fitted]
     return constant_baseline([depths for depths in valid if depths.size], protocol).unaligned
 
 
@@ -46,7 +48,8 @@ def constant_baseline(valid_depths: Sequence[NDArray[np.floating]], protocol: Pr
     weights = np.concatenate([1.0 / (image.size * image.astype(np.float64)) for image in valid_depths])
     best = float(np.clip(_weighted_median(depths, weights), protocol.min_depth, protocol.max_depth))
 
-    medians = [float(np.clip(np.median(image), protocol.min_depth, protocol.max_depth)) for image in valid_depths]
+    medians = [median(image, protocol.median) for image in valid_depths]
+    medians = [float(np.clip(value, protocol.min_depth, protocol.max_depth)) for value in medians]
     return ConstantBaseline(
         best,
         unaligned=_scores_of_constants(valid_depths, [best] * len(medians)),

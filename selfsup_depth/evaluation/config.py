@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from selfsup_depth.errors import UserError
+from selfsup_depth.evaluation.extras import ExtraName, ExtraSettings
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class EvaluateConfig:
     are in network units: with --eval_stereo on KITTI the published factor 5.4 is applied."""
     eval_split: str | None = None
     """Test list: eigen, eigen_benchmark, benchmark (writes a submission), a folder with test_files.txt, or val or
-    test, the data set's own part. Default: eigen for kitti, eigen_benchmark for kitti_depth, val otherwise."""
+    test, the data set's own part. Default: eigen for kitti, eigen_benchmark for kitti_depth, test for va and nyuv2,
+    val otherwise."""
     save_pred_disps: bool = False
     """Keep the predicted inverse depths as .npy, to be scored again by --ext_disp_to_eval."""
     no_eval: bool = False
@@ -59,6 +61,13 @@ class EvaluateConfig:
     under --data_path when it exists, else the data set itself."""
     protocol: str | None = None
     """Evaluation protocol by name, when the one that belongs to the data is not wanted."""
+    extra_metrics: tuple[ExtraName, ...] = ()
+    """Also score: edges (placement of depth boundaries, in pixels; needs dense ground truth) and point_cloud (Chamfer
+    distance, precision, recall, F-score and IoU of the surfaces in space; 2 to 20 s an image of 640x640)."""
+    point_cloud_thresholds: tuple[float, ...] = (0.1,)
+    """Distances in metres below which a point counts as found."""
+    point_cloud_queries: int = 0
+    """Points of each cloud whose partners are looked for, drawn by a fixed seed (10000 take half a second); 0: all."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.num_workers < 0:
@@ -68,6 +77,37 @@ class EvaluateConfig:
             )
         if not (math.isfinite(self.pred_depth_scale_factor) and self.pred_depth_scale_factor > 0):
             raise UserError(f"--pred_depth_scale_factor must be positive, found {self.pred_depth_scale_factor:g}.")
+        self._check_extras()
+
+    @property
+    def extras(self) -> ExtraSettings:
+        return ExtraSettings(self.extra_metrics, self.point_cloud_thresholds, self.point_cloud_queries)
+
+    def _check_extras(self) -> None:
+        defaults = ExtraSettings()
+        given = [
+            name
+            for name, changed in (
+                ("thresholds", self.point_cloud_thresholds != defaults.thresholds),
+                ("queries", self.point_cloud_queries != defaults.queries),
+            )
+            if changed
+        ]
+        if given and "point_cloud" not in self.extra_metrics:
+            raise UserError(
+                f"--point_cloud_{given[0]} is of no use without --extra_metrics point_cloud: add it, or leave the "
+                "option out."
+            )
+        distinct = sorted(set(self.point_cloud_thresholds))
+        if not distinct or len(distinct) != len(self.point_cloud_thresholds) or not distinct[0] > 0:
+            raise UserError(
+                "--point_cloud_thresholds must be one or more different distances above 0 in metres, found "
+                f"{' '.join(f'{value:g}' for value in self.point_cloud_thresholds) or 'none'}."
+            )
+        if self.point_cloud_queries < 0:
+            raise UserError(
+                f"--point_cloud_queries must be a number of points, or 0 for all; found {self.point_cloud_queries}."
+            )
 
 
 @dataclass(frozen=True)

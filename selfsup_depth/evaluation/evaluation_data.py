@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from selfsup_depth.datasets import DatasetRequest, ReaderOptions, ViewDataset, build_dataset
+from selfsup_depth.datasets import COMES_WITH_ITS_DATA, DatasetRequest, ReaderOptions, ViewDataset, build_dataset
 from selfsup_depth.datasets.index import NO_DEPTH
 from selfsup_depth.errors import UserError
+from selfsup_depth.evaluation.cameras import Camera, DatasetCameras
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.ground_truth_files import GroundTruthFile
 from selfsup_depth.evaluation.image_list import ImageList, list_sha256
@@ -60,6 +61,11 @@ class EvaluationData:
     images: Dataset[Tensor] | None
     truth: GroundTruthFile | DatasetTruth | None  #: None when nothing is to be scored
     facts: dict[str, Any] = field(default_factory=dict)  #: for the summary
+    cameras: DatasetCameras | None = None  #: None when the data set was not opened
+
+    def camera(self, index: int) -> Camera | None:
+        """The camera of an image, when it is known."""
+        return None if self.cameras is None else self.cameras[index]
 
     def ground_truths(self, num_workers: int) -> Iterator[DepthMap | None]:
         """Maps [h, w] in order."""
@@ -84,10 +90,11 @@ def open_data(config: EvaluateConfig, image_list: ImageList, size: tuple[int, in
     path = None if config.no_eval else _truth_path(config, image_list)
     read_truth = path is None and not config.no_eval
     dataset = None
-    if size is not None or read_truth:
+    if size is not None or read_truth or _stands_in_the_data(config, image_list):
         # The same images must be meant with and without --no_eval, so a partly covered set is cut alike.
         with_depth = read_truth or (path is None and image_list.protocol.ground_truth == "dataset")
         dataset = _build(config, image_list, size or PLAUSIBLE_SIZE, with_depth=with_depth)
+        _refuse_another_view(dataset, image_list)
     names = tuple(image_list.lines()) if dataset is None else tuple(map(dataset.name, range(len(dataset))))
     truth: GroundTruthFile | DatasetTruth | None = None
     if dataset is not None and read_truth:
@@ -105,14 +112,40 @@ def open_data(config: EvaluateConfig, image_list: ImageList, size: tuple[int, in
         }
     }
     images = TargetImages(dataset) if dataset is not None and size else None
-    return EvaluationData(image_list, names, images, truth, facts)
+    cameras = DatasetCameras(dataset) if dataset is not None else None
+    return EvaluationData(image_list, names, images, truth, facts, cameras)
+
+
+def _stands_in_the_data(config: EvaluateConfig, image_list: ImageList) -> bool:
+    """Whether the list or the cameras are wanted, and only the data set has them."""
+    has_data = image_list.data_path is not None or image_list.dataset in COMES_WITH_ITS_DATA
+    wants_cameras = "point_cloud" in config.extra_metrics
+    if wants_cameras and not has_data:
+        raise UserError(
+            "--extra_metrics point_cloud needs the camera of each image, which only the data set knows: give the "
+            "folder of its images as --data_path."
+        )
+    return has_data and (wants_cameras or image_list.split is None)
+
+
+def _refuse_another_view(dataset: ViewDataset, image_list: ImageList) -> None:
+    """Truth that the protocol crops must not be compared with predictions of whole images."""
+    protocol = image_list.protocol
+    height, width = dataset.image(0).shape[-2:] if protocol.uncropped_size else (0, 0)
+    if (height, width) == protocol.uncropped_size:
+        raise UserError(
+            f"Protocol {protocol.name} scores the centre of {height}x{width} ground truth, but the images of --dataset "
+            f"{image_list.dataset} show all of it: use the data set of that name, which crops image, depth and camera "
+            "alike, or --protocol indoor."
+        )
 
 
 def _truth_path(config: EvaluateConfig, image_list: ImageList) -> Path | None:
-    """The exported file, when one is given or lies where exports go."""
+    """The exported file, when one is given, or lies where exports go and --depth_path names no other truth."""
     if config.gt_path is not None:
         return config.gt_path / FILE_NAME if config.gt_path.is_dir() else config.gt_path
-    if image_list.data_path is None or image_list.split is None or image_list.protocol.ground_truth == "dataset":
+    own_depth = image_list.protocol.ground_truth == "dataset"
+    if image_list.data_path is None or image_list.split is None or own_depth or config.depth_path is not None:
         return None
     default = default_export_folder(image_list.data_path, image_list.split) / FILE_NAME
     return default if default.is_file() else None

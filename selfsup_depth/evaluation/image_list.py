@@ -19,7 +19,7 @@ Part = Literal["train", "val", "test"]
 
 KITTI_RAW = ("kitti", "kitti_depth")
 _OWN_PARTS: dict[str, Part] = {"train": "train", "val": "val", "test": "test"}
-_DEFAULT_SPLIT = {"kitti": "eigen", "kitti_depth": "eigen_benchmark"}
+_DEFAULT_SPLIT = {"kitti": "eigen", "kitti_depth": "eigen_benchmark", "va": "test", "nyuv2": "test"}
 READER_OF_TRUTH = {"lidar_forward": "kitti", "improved": "kitti_depth"}
 
 
@@ -68,6 +68,8 @@ def choose_list(config: EvaluateConfig) -> ImageList:
             "--dataset kitti, or --eval_split val."
         )
     protocol = _protocol(config, split)
+    if protocol.ground_truth == "none" or split == "benchmark":
+        _check_submission(config, split, protocol)
     dataset = READER_OF_TRUTH.get(protocol.ground_truth, config.dataset)
     if dataset != config.dataset and config.dataset not in KITTI_RAW:
         raise UserError(
@@ -79,9 +81,26 @@ def choose_list(config: EvaluateConfig) -> ImageList:
             f"--depth_path is KITTI's improved ground truth, which protocol {protocol.name} does not use: leave it "
             "out, or use --eval_split eigen_benchmark or --dataset kitti_depth."
         )
+    if config.depth_path is not None and config.gt_path is not None:
+        raise UserError("--depth_path and --gt_path both name the ground truth: leave one of them out.")
     if split in _OWN_PARTS:
         return ImageList(dataset, config.data_path, None, _OWN_PARTS[split], protocol, label=split)
-    return ImageList(dataset, config.data_path, split, "test", protocol, label=Path(split).name)
+    return ImageList(dataset, config.data_path, split, "test", protocol, label=Path(split).resolve().name)
+
+
+def _check_submission(config: EvaluateConfig, split: str, protocol: Protocol) -> None:
+    """The server's images have no ground truth here, and no other list can be sent to it."""
+    if split != "benchmark" or protocol.ground_truth != "none":
+        raise UserError(
+            f"--eval_split {split} and --protocol {protocol.name} do not belong together: the protocol benchmark, "
+            "which writes a submission, is for the list benchmark alone, and that list has no other; leave --protocol "
+            "out."
+        )
+    for name, default in (("gt_path", None), ("extra_metrics", ())):
+        if getattr(config, name) != default:
+            raise UserError(
+                f"--{name} is of no use with --eval_split benchmark, whose truth is on KITTI's server: leave it out."
+            )
 
 
 def _needs_no_images(config: EvaluateConfig) -> bool:
@@ -98,8 +117,13 @@ def _builtin_list(config: EvaluateConfig) -> ImageList:
         raise UserError(f"{' and '.join(given)} is about data on disk: give the folder of its images as --data_path.")
     from selfsup_depth.datasets.builtin import ensure_builtin_drive  # the renderer: needed here alone
 
-    root = ensure_builtin_drive()
     protocol = find_protocol(config.protocol or "builtin")
+    if protocol.ground_truth != "dataset":
+        raise UserError(
+            f"--protocol {protocol.name} takes its ground truth from KITTI, but without --data_path the built-in drive "
+            "is scored: give KITTI's folder, or leave --protocol out."
+        )
+    root = ensure_builtin_drive()
     return ImageList("builtin", root, str(root / "splits"), "test", protocol, label="builtin")
 
 

@@ -1,4 +1,4 @@
-"""The seven numbers by which a depth map is judged (Eigen et al., NeurIPS 2014, section 4.2)."""
+"""The numbers by which a depth map is judged: the seven of Eigen et al. (NeurIPS 2014, section 4.2), and MAE."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class DepthScores:
     a1: float  #: share of pixels with max(g / p, p / g) < 1.25
     a2: float  #: the same for 1.25^2
     a3: float  #: the same for 1.25^3
+    mae: float  #: mean |g - p|, metres
 
     @property
     def finite(self) -> bool:
@@ -29,6 +30,10 @@ class DepthScores:
 
 
 SCORE_NAMES: tuple[str, ...] = tuple(field.name for field in fields(DepthScores))
+
+#: The columns of printed tables, in the order of the papers.
+MONODEPTH2_COLUMNS = ("abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3")
+DISTDEPTH_COLUMNS = ("mae", *MONODEPTH2_COLUMNS)
 
 
 def depth_scores(ground_truth: FloatArray, prediction: FloatArray) -> DepthScores:
@@ -55,6 +60,7 @@ def depth_scores(ground_truth: FloatArray, prediction: FloatArray) -> DepthScore
         a1=float(np.mean(factor < 1.25)),
         a2=float(np.mean(factor < 1.25**2)),
         a3=float(np.mean(factor < 1.25**3)),
+        mae=float(np.mean(np.abs(difference))),
     )
 
 

@@ -24,6 +24,14 @@ from selfsup_depth.evaluation.predictions import (
 )
 from splits import eigen_to_benchmark_ids, read_split
 
+#: Options that only matter when something is scored, with what they are when not given.
+_SCORING_OPTIONS: dict[str, object] = {
+    "gt_path": None,
+    "pred_depth_scale_factor": 1.0,
+    "disable_median_scaling": False,
+    "extra_metrics": (),
+}
+
 LoadModel = Callable[[Path, str | None], DepthModel]
 
 
@@ -115,7 +123,9 @@ PredictionSource = FromModel | FromFile
 
 def _out_dir(config: EvaluateConfig, image_list: ImageList, beside: Path) -> Path:
     mode = "stereo" if config.eval_stereo else "mono"
-    return config.eval_out_dir or beside.with_name(f"{beside.name}_evaluation_{image_list.label}_{mode}")
+    # "val" alone would make two data sets overwrite each other's results.
+    label = image_list.label if image_list.split else f"{image_list.dataset}_{image_list.label}"
+    return config.eval_out_dir or beside.with_name(f"{beside.name}_evaluation_{label}_{mode}")
 
 
 def _refuse_contradictions(config: EvaluateConfig) -> None:
@@ -128,8 +138,9 @@ def _refuse_contradictions(config: EvaluateConfig) -> None:
         )
     if config.no_eval and not config.save_pred_disps:
         raise UserError("--no_eval leaves nothing to do without --save_pred_disps: add it, or leave --no_eval out.")
-    if config.no_eval and config.gt_path is not None:
-        raise UserError("--gt_path is of no use with --no_eval, which scores nothing: leave one of them out.")
+    for name, default in _SCORING_OPTIONS.items():
+        if config.no_eval and getattr(config, name) != default:
+            raise UserError(f"--{name} is of no use with --no_eval, which scores nothing: leave one of them out.")
     if file is None and config.eval_eigen_to_benchmark:
         raise UserError(
             "--eval_eigen_to_benchmark is for predictions in a file (--ext_disp_to_eval): with a checkpoint, use "

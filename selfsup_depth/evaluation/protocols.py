@@ -8,35 +8,11 @@ A protocol whose numbers change gets a new version.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from selfsup_depth.errors import UserError
-
-#: lidar_forward: raw velodyne scans, distance along the scanner's forward axis (Monodepth2's Eigen export);
-#: improved: KITTI's accumulated depth PNGs; dataset: the data set's own depth; none: kept by a server.
-GroundTruthKind = Literal["lidar_forward", "improved", "dataset", "none"]
-
-
-@dataclass(frozen=True)
-class Crop:
-    """A window in fractions of the image size."""
-
-    top: float
-    bottom: float
-    left: float
-    right: float
-
-    def window(self, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns of the window; fractions are cut down to whole pixels, as published."""
-        rows = slice(int(self.top * height), int(self.bottom * height))
-        columns = slice(int(self.left * width), int(self.right * width))
-        return rows, columns
-
+from selfsup_depth.evaluation.metrics import DISTDEPTH_COLUMNS
+from selfsup_depth.evaluation.protocol_rules import Crop, Protocol, Size
 
 #: Garg et al., ECCV 2016; on 375 x 1242 it is rows 153:371, columns 44:1197.
 GARG_CROP = Crop(top=0.40810811, bottom=0.99189189, left=0.03594771, right=0.96405229)
@@ -45,33 +21,24 @@ GARG_CROP = Crop(top=0.40810811, bottom=0.99189189, left=0.03594771, right=0.964
 KITTI_STEREO_FACTOR = 5.4
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """How a set of predictions is scored."""
+def _distdepth(
+    name: str,
+    description: str,
+    *,
+    truth_size: Size | None = None,
+    uncropped_size: Size | None = None,
+    align_corners: bool = True,
+) -> Protocol:
+    """The rules of DistDepth's evaluation (Wu et al., CVPR 2022, and its code), which is always indoors.
 
-    name: str
-    description: str
-    min_depth: float  #: metres; predictions are clamped from below
-    max_depth: float  #: metres; predictions are clamped from above
-    crop: Crop | None  #: None: the whole image
-    cap_ground_truth: bool  #: True: only min_depth < truth < max_depth counts; False: every truth > 0
-    ground_truth: GroundTruthKind
-    #: what turns depths of published stereo-trained KITTI files (no unit inside) into metres; None: no such thing
-    published_stereo_factor: float | None = None
-    version: int = 1
-
-    def valid_mask(self, ground_truth: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """[h, w] bool: the pixels of a ground truth [h, w] (metres, 0 or non-finite = none) that count."""
-        with np.errstate(invalid="ignore"):
-            if self.cap_ground_truth:
-                mask = (ground_truth > self.min_depth) & (ground_truth < self.max_depth)
-            else:
-                mask = (ground_truth > 0) & np.isfinite(ground_truth)
-        if self.crop is not None:
-            inside = np.zeros(mask.shape, dtype=bool)
-            inside[self.crop.window(*mask.shape)] = True
-            mask &= inside
-        return mask
+    The recipe's `--max_depth 12` for NYUv2 is the range of the network; the cap of the truth is 10 m there too.
+    3 m is the plane of IBIMS-1 (Koch et al., ECCV Workshops 2018).
+    """
+    return Protocol(
+        name, description, 1e-3, 10.0, None, True, "dataset",
+        nearest_truth=0.01, includes_cap=True, truth_size=truth_size, uncropped_size=uncropped_size,
+        resized="depth", align_corners=align_corners, median="lower", columns=DISTDEPTH_COLUMNS, plane=3.0,
+    )  # fmt: skip
 
 
 _TABLE = (
@@ -113,7 +80,25 @@ _TABLE = (
     Protocol(
         "indoor",
         "rooms, the data set's own depth up to 10 m, no crop",
-        1e-3, 10.0, None, True, "dataset",
+        1e-3, 10.0, None, True, "dataset", plane=3.0,
+    ),
+    _distdepth(
+        "va",
+        "DistDepth's VA: 640x640, truth of 0.01 to 10 m; published scores are aligned (--eval_mono)",
+        truth_size=(640, 640),
+    ),
+    _distdepth(
+        "nyuv2",
+        "NYUv2 as DistDepth: centre 448x608, truth of 0.01 to 10 m; published scores are aligned (--eval_mono)",
+        truth_size=(448, 608),
+        uncropped_size=(480, 640),
+    ),
+    # Nothing is published on it: DistDepth's rules, so that it stands beside va, at whatever size it is rendered
+    # (512x512) and in the house's pixel convention, under which a perfect prediction is nearest to zero error.
+    _distdepth(
+        "simsin",
+        "SimSIN: DistDepth's rules at the depth's own size, truth of 0.01 to 10 m",
+        align_corners=False,
     ),
 )  # fmt: skip
 
@@ -125,8 +110,11 @@ _OF_DATASET = MappingProxyType(
         "kitti": "kitti_lidar",
         "kitti_depth": "kitti_improved",
         "builtin": "builtin",
+        "builtin_indoor": "indoor",
         "stereo_folder": "stereo_folder",
-        "simsin": "indoor",
+        "simsin": "simsin",
+        "va": "va",
+        "nyuv2": "nyuv2",
         "motorcycle": "indoor",
     }
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from rich.table import Table
 from selfsup_depth import __version__
 from selfsup_depth.evaluation.accumulator import EvaluationResult
 from selfsup_depth.evaluation.baselines import ConstantBaseline
+from selfsup_depth.evaluation.extras import ExtraMean
 from selfsup_depth.evaluation.metrics import SCORE_NAMES, DepthScores
 
 NAMES_SHOWN = 5
@@ -24,15 +25,17 @@ def write_per_image(result: EvaluationResult, path: Path) -> None:
     """One row per image of the list, in order; empty cells where there is no score."""
     header = ["index", "name", "valid_pixels", "ratio"]
     header += [f"{column}_{name}" for column in ("aligned", "unaligned") for name in SCORE_NAMES]
+    extras = [extra.name for extra in result.extras]
+    header += extras
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(header)
         for index, row in enumerate(result.rows):
             ratio = "" if row.ratio is None else row.ratio
-            writer.writerow(
-                [index, row.name, row.valid_pixels, ratio, *_cells(row.aligned), *_cells(row.unaligned)]
-            )
+            cells = [*_cells(row.aligned), *_cells(row.unaligned)]
+            cells += [row.extras.values.get(name, "") for name in extras]
+            writer.writerow([index, row.name, row.valid_pixels, ratio, *cells])
 
 
 def summarise(result: EvaluationResult, baseline: ConstantBaseline | None, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +58,11 @@ def summarise(result: EvaluationResult, baseline: ConstantBaseline | None, facts
         },
         "without_ground_truth": list(result.without_ground_truth),
         "prediction_not_finite": list(result.not_finite),
+        "extra_metrics": {
+            "of": result.mode.headline,
+            "means": {extra.name: {"mean": extra.mean, "images": extra.images} for extra in result.extras},
+            "not_scored": result.extras_skipped,
+        },
         **facts,
     }
 
@@ -66,18 +74,19 @@ def write_summary(summary: Mapping[str, Any], path: Path) -> None:
 
 def score_table(result: EvaluationResult, baseline: ConstantBaseline | None = None) -> Table:
     """Aligned and un-aligned scores, the headline marked, and what constants reach; fits 80 columns."""
+    columns = result.protocol.columns
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
-    for name in SCORE_NAMES:
+    for name in columns:
         table.add_column(name, justify="right")
     for label, scores, mark in (
         ("aligned (median)", result.aligned, result.mode.align),
         ("un-aligned (metres)", result.unaligned, not result.mode.align),
     ):
-        table.add_row(f"{'> ' if mark else '  '}{label}", *_shown(scores), style="bold" if mark else None)
+        table.add_row(f"{'> ' if mark else '  '}{label}", *_shown(scores, columns), style="bold" if mark else None)
     if baseline:
-        table.add_row("  each image's median", *_shown(baseline.aligned), style="dim")
-        table.add_row(f"  constant {baseline.depth:.2f} m", *_shown(baseline.unaligned), style="dim")
+        table.add_row("  each image's median", *_shown(baseline.aligned, columns), style="dim")
+        table.add_row(f"  constant {baseline.depth:.2f} m", *_shown(baseline.unaligned, columns), style="dim")
     return table
 
 
@@ -99,6 +108,12 @@ def print_result(result: EvaluationResult, baseline: ConstantBaseline | None, co
             lines.append(f"{len(names)} images {reason}: {shown}")
     console.print(f"\n{protocol.name}: {protocol.description}", highlight=False, soft_wrap=True)
     console.print(score_table(result, baseline))
+    for title, table in _extra_tables(result):
+        console.print(title, highlight=False, soft_wrap=True)
+        console.print(table)
+    for metric, reasons in result.extras_skipped.items():
+        image, reason = next(iter(reasons.items()))
+        lines.append(f"{metric}: {len(reasons)} images without (all of) its numbers, the first, {image}: {reason}")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -107,7 +122,34 @@ def _cells(scores: DepthScores | None) -> tuple[Any, ...]:
     return ("",) * len(SCORE_NAMES) if scores is None else astuple(scores)
 
 
-def _shown(scores: DepthScores | None) -> list[str]:
+def _shown(scores: DepthScores | None, columns: Sequence[str]) -> list[str]:
     if scores is None:
-        return ["not metric", *["-"] * (len(SCORE_NAMES) - 1)]
-    return [f"{value:.3f}" for value in astuple(scores)]
+        return ["not metric", *["-"] * (len(columns) - 1)]
+    return [f"{getattr(scores, name):.3f}" for name in columns]
+
+
+def _extra_tables(result: EvaluationResult) -> list[tuple[str, Table]]:
+    """A title and a table of means for the edges, for Chamfer distance, and for each threshold of point clouds."""
+    groups: dict[str, list[ExtraMean]] = {}
+    for extra in result.extras:
+        groups.setdefault(_title(extra.name, result), []).append(extra)
+    tables = []
+    for title, extras in groups.items():
+        table = Table(box=None, pad_edge=False)
+        for extra in extras:
+            table.add_column(extra.name.partition("@")[0], justify="right")
+        table.add_row(*(f"{extra.mean:.3f}" for extra in extras))
+        counts = {extra.images for extra in extras}
+        tables.append((f"{title}, {'-'.join(str(n) for n in sorted(counts))} images:", table))
+    return tables
+
+
+def _title(name: str, result: EvaluationResult) -> str:
+    column = result.mode.headline
+    if "@" in name:
+        return f"\npoint clouds ({column}), % nearer than {name.partition('@')[2]} m"
+    if name == "chamfer":
+        return f"\npoint clouds ({column}), metres"
+    if name.startswith("dir_"):
+        return f"\nside of the plane at {result.protocol.plane:g} m ({column}), %"
+    return f"\ndepth edges ({column}), pixels; images without any predicted edge, %"

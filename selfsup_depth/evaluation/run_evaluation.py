@@ -74,10 +74,11 @@ def _score(
     config: EvaluateConfig, source: PredictionSource, data: EvaluationData, mode: ScoringMode, console: Console
 ) -> EvaluationResult:
     protocol = data.image_list.protocol
-    accumulator = ScoreAccumulator(protocol, mode, keep_ground_truth=True)
+    accumulator = ScoreAccumulator(protocol, mode, keep_ground_truth=True, extras=config.extras)
     triples = zip(source.stream(data), data.ground_truths(config.num_workers), data.names, strict=True)
-    for prediction, truth, name in track(triples, "evaluating", len(data.names), console=console):
-        accumulator.add(prediction, truth, name)
+    tracked = track(triples, "evaluating", len(data.names), console=console)
+    for index, (prediction, truth, name) in enumerate(tracked):
+        accumulator.add(prediction, truth, name, data.camera(index))
     result = accumulator.result()
     if len(result.rows) != len(data.names):
         raise AssertionError(f"{len(data.names)} images went in, {len(result.rows)} rows came out")

@@ -11,8 +11,11 @@ from torch.utils.data import DataLoader
 from selfsup_depth.datasets import ViewDataset, augment, collate
 from selfsup_depth.datasets.augmentation import RawBatch
 from selfsup_depth.evaluation.accumulator import EvaluationResult, ScoreAccumulator
+from selfsup_depth.evaluation.cameras import camera_of_image
+from selfsup_depth.evaluation.extras import ExtraSettings
 from selfsup_depth.evaluation.modes import ScoringMode
 from selfsup_depth.evaluation.protocols import Protocol
+from selfsup_depth.evaluation.scoring import NO_EXTRAS
 from selfsup_depth.structures import Method
 from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
 
@@ -49,19 +52,26 @@ def validate_depth(
     tick: Tick | None = None,
     *,
     keep_ground_truth: bool = False,
+    extras: ExtraSettings = NO_EXTRAS,
 ) -> tuple[EvaluationResult, ScoreAccumulator]:
-    """Score the depth of every item. Un-aligned where the method predicts metres, else median-aligned."""
+    """Score the depth of every item. Un-aligned where the method predicts metres, else median-aligned.
+
+    Args:
+        keep_ground_truth: also keep the valid depths, for baselines.
+        extras: further metrics, of edges or point clouds, of the same column.
+    """
     accumulator: ScoreAccumulator | None = None
     for raw in data:
         prediction = method.predict(target_images(raw, device))
         if accumulator is None:
-            accumulator = ScoreAccumulator(
-                protocol, _mode(prediction.metric), keep_ground_truth=keep_ground_truth
-            )
+            mode = _mode(prediction.metric)
+            accumulator = ScoreAccumulator(protocol, mode, keep_ground_truth=keep_ground_truth, extras=extras)
         if raw.depth is None:
             raise ValueError("validate_depth needs a data set built with_depth")
-        for inverse, truth, name in zip(prediction.inverse_depth, raw.depth, raw.names, strict=True):
-            accumulator.add(inverse, truth[0].numpy(), name)
+        height, width = raw.images.shape[-2:]
+        for i, inverse in enumerate(prediction.inverse_depth):
+            camera = camera_of_image(raw.intrinsics[0][i], height, width)
+            accumulator.add(inverse, raw.depth[i][0].numpy(), raw.names[i], camera)
         if tick:
             tick(len(accumulator.rows), len(data))
     if accumulator is None or len(accumulator.rows) != len(data):

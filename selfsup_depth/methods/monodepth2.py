@@ -1,16 +1,17 @@
-"""Monodepth2: depth from video, stereo, or both (Godard et al., ICCV 2019; spec A)."""
+"""Monodepth2: depth from video, stereo, or both (Godard et al., ICCV 2019; spec A), with a teacher or without."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from geometry.depth import depth_to_disp, disp_to_depth
-from selfsup_depth.config import LossConfig, NetworkConfig
+from selfsup_depth.config import DistillConfig, LossConfig, NetworkConfig
 from selfsup_depth.methods.ego_motion import EgoMotion, Motion
 from selfsup_depth.methods.photometric_objective import PhotometricObjective, Transforms
+from selfsup_depth.methods.structure_distillation import Quantity, StructureDistillation
 from selfsup_depth.networks import DepthDecoder, Encoder, PoseCNN, PoseDecoder, build_encoder
 from selfsup_depth.structures import STEREO, Batch, DepthPrediction, FrameId, Losses, Method
 
@@ -29,6 +30,8 @@ class MethodRequest:
     frame_ids: tuple[int, ...]
     use_stereo: bool
     metres_per_unit: float | None
+    distill: DistillConfig = field(default_factory=DistillConfig)
+    teacher_quantity: Quantity = "disparity"  # what the teacher of `distill` gives
 
 
 class Monodepth2(Method):
@@ -44,6 +47,15 @@ class Monodepth2(Method):
         self.objective = PhotometricObjective(
             request.loss, min_depth=network.min_depth, max_depth=network.max_depth
         )
+        self.distillation = None
+        if request.distill.distill is not None:
+            self.distillation = StructureDistillation(
+                request.distill,
+                request.teacher_quantity,
+                min_depth=network.min_depth,
+                max_depth=network.max_depth,
+                metres_per_unit=request.metres_per_unit,
+            )
         encoder = build_encoder(network.encoder or f"resnet{network.num_layers}", weights=network.weights_init)
         self.networks = nn.ModuleDict({"encoder": encoder, "depth": _depth_decoder(network, encoder)})
         if self.motion.sources:
@@ -64,6 +76,8 @@ class Monodepth2(Method):
             disps = {scale: disp.float() for scale, disp in disps.items()}
             masks = {scale: mask.float() for scale, mask in masks.items()} if masks else None
             losses = self.objective(batch, disps, self._transforms(batch, motions), masks, generator)
+            if self.distillation is not None:
+                self.distillation(losses, disps[0], batch)
             _describe_motion(losses, motions)
         return losses
 
@@ -123,7 +137,8 @@ def _pose_networks(network: NetworkConfig, motion: EgoMotion, channels: tuple[in
     if motion.model == "shared":
         return {"pose": PoseDecoder(channels, num_input_features=images, num_poses=images - 1)}
     # as published, a pair's decoder has two outputs of which the second is never used: their weights fit
-    encoder = build_encoder(f"resnet{network.num_layers}", in_images=images, weights=_pose_weights(network))
+    layers = network.pose_num_layers or network.num_layers
+    encoder = build_encoder(f"resnet{layers}", in_images=images, weights=_pose_weights(network))
     poses = 2 if motion.input == "pairs" else images - 1
     return {
         "pose_encoder": encoder,
@@ -132,11 +147,12 @@ def _pose_networks(network: NetworkConfig, motion: EgoMotion, channels: tuple[in
 
 
 def _pose_weights(network: NetworkConfig) -> str:
-    """A weights file of a timm backbone cannot start the pose network, which is a ResNet."""
+    """A weights file of another encoder cannot start the pose network."""
     if network.pose_weights_init:
         return network.pose_weights_init
     is_file = network.weights_init not in ("pretrained", "scratch")
-    return "pretrained" if network.encoder and is_file else network.weights_init
+    differs = network.encoder is not None or network.pose_num_layers not in (None, network.num_layers)
+    return "pretrained" if differs and is_file else network.weights_init
 
 
 def _describe_motion(losses: Losses, motions: dict[FrameId, Motion]) -> None:

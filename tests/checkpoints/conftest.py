@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import golden_inputs
 import pytest
 import torch
 from torch import Tensor, nn
@@ -91,3 +93,25 @@ def write_monodepth2(tmp_path: Path, monodepth2_states: dict[str, dict[str, Any]
 
 def _hollow(value: Any) -> Any:
     return value.new_zeros(()).expand(value.shape) if isinstance(value, Tensor) else value
+
+
+@pytest.fixture
+def write_original(tmp_path: Path) -> Callable[..., Path]:
+    """Write a folder with published keys and shapes (`depth="distdepth.resnet152.depth"`), all of them zero."""
+
+    def write(
+        *, height: int = 192, width: int = 640, use_stereo: bool = True, options: Any = None, **published: str
+    ) -> Path:
+        folder = tmp_path / "models" / "weights_9"
+        folder.mkdir(parents=True)
+        for name, network in published.items():
+            shapes = golden_inputs.load_state_dict_keys()[network]
+            state: dict[str, Any] = {key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}
+            if name == "encoder":
+                state |= {"height": height, "width": width, "use_stereo": use_stereo}
+            torch.save(state, folder / f"{name}.pth")
+        if options is not None:
+            (folder.parent / "opt.json").write_text(json.dumps(options))
+        return folder
+
+    return write

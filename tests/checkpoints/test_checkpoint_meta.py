@@ -31,6 +31,7 @@ def test_json_round_trip(make_meta: Make) -> None:
         pose_model_type="separate_resnet",
         pose_model_input="pairs",
         num_pose_frames=2,
+        origin="read as a checkpoint of DistDepth: opt.json says so",
     )
     assert _through_json(meta) == meta
     assert meta.frame_ids == (0, -1, 1, "s")

@@ -28,24 +28,32 @@ def test_formats_are_told_apart_by_looking(
     assert load_checkpoint(str(write_monodepth2("encoder", "depth"))).meta.method == "monodepth2"
 
 
-def test_exactly_one_format_recognises_each(
+def test_every_format_can_be_named(
     tmp_path: Path, networks: nn.ModuleDict, make_meta: Make, write_monodepth2: Callable[..., Path]
 ) -> None:
     save_checkpoint(tmp_path / "last", networks, make_meta())
-    for folder, owner in (
-        (tmp_path / "last", "selfsup_depth"),
-        (write_monodepth2("encoder", "depth"), "monodepth2"),
-    ):
-        assert [name for name, kind in FORMATS.items() if kind.recognises(folder)] == [owner]
-
-
-def test_a_format_can_be_named(tmp_path: Path, networks: nn.ModuleDict, make_meta: Make) -> None:
-    save_checkpoint(tmp_path / "last", networks, make_meta())
-    assert load_checkpoint(tmp_path / "last", format="selfsup_depth").meta == make_meta()
-    with pytest.raises(UserError, match="encoder.pth: this file of the checkpoint is missing"):
+    original = write_monodepth2("encoder", "depth")
+    assert FORMATS == ("selfsup_depth", "monodepth2", "distdepth")
+    for name in FORMATS:
+        own = name == "selfsup_depth"
+        meta = load_checkpoint(tmp_path / "last" if own else original, format=name).meta
+        assert (meta.library_version == "0.1.0") == own == (meta.origin is None)
+    with pytest.raises(UserError, match="encoder.pth: this file is missing, its folder has 4 .checkpoint.json"):
         load_checkpoint(tmp_path / "last", format="monodepth2")
-    with pytest.raises(UserError, match="format 'tensorflow': expected one of selfsup_depth, monodepth2"):
+    with pytest.raises(UserError, match="--weights_format selfsup_depth was asked for, but there is no"):
+        load_checkpoint(original, format="selfsup_depth")
+    with pytest.raises(UserError, match="--weights_format tensorflow: expected one of selfsup_depth, monodepth2, dist"):
         load_checkpoint(tmp_path / "last", format="tensorflow")
+
+
+def test_ours_wins_where_both_lie_together(
+    tmp_path: Path, networks: nn.ModuleDict, make_meta: Make, write_monodepth2: Callable[..., Path]
+) -> None:
+    save_checkpoint(tmp_path / "last", networks, make_meta(method="ours"))
+    for file in write_monodepth2("encoder", "depth").iterdir():
+        file.rename(tmp_path / "last" / file.name)
+    assert load_checkpoint(tmp_path / "last").meta.method == "ours"
+    assert load_checkpoint(tmp_path / "last", format="monodepth2").meta.method == "monodepth2"
 
 
 def test_a_folder_put_aside_is_found_only_while_its_successor_is_missing(

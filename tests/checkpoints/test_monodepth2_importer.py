@@ -104,6 +104,13 @@ def test_a_broken_options_file_is_named(write_monodepth2: Write) -> None:
         load_checkpoint(folder)
 
 
+def test_options_of_another_training_are_refused(write_monodepth2: Write) -> None:
+    folder = write_monodepth2("encoder", "depth")
+    (folder.parent / "opt.json").write_text(json.dumps({"num_layers": 50, "max_depth": 12.0}))
+    with pytest.raises(UserError, match="opt.json: tells of a resnet50, but .*encoder.pth is a resnet18: .*move"):
+        load_checkpoint(folder)
+
+
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
 def test_every_resnet_is_recognised(name: str) -> None:
     with torch.device("meta"):
@@ -121,7 +128,7 @@ def test_a_missing_file_is_named_with_what_is_there(write_monodepth2: Write, mis
     folder = write_monodepth2("encoder", "depth")
     (folder / f"{missing}.pth").unlink()
     with pytest.raises(
-        UserError, match=rf"{missing}.pth: this file of the checkpoint is missing .*\.pth.* copy"
+        UserError, match=rf"{missing}.pth: this file is missing, .*\.pth.* copy"
     ):
         load_checkpoint(folder)
 
@@ -168,8 +175,9 @@ def test_code_in_a_file_is_refused_and_does_not_run(
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("encoder", {"layer0.0.weight": torch.zeros(1)}, r"encoder.pth: expected a ResNet.*layer0.0.weight"),
-        ("encoder", {"min_depth_bin": 0.1}, r"encoder.pth: .*1 \(min_depth_bin\).*another system"),
+        ("encoder", {"stem.0.weight": torch.zeros(1)}, r"encoder.pth: expected a ResNet.*stem.0.weight"),
+        ("encoder", {"height": 192, "bins": 96}, r"encoder.pth: expected a state dict.*1 \(bins\) is no tensor"),
+        ("encoder", {"height": 192}, r"encoder.pth: expected a state dict .* it is empty"),
         ("depth", {"net.weight": torch.zeros(1)}, r"depth.pth: expected a depth decoder.*net.weight"),
         ("depth", [torch.zeros(1)], r"depth.pth: expected a state dict, found list"),
         ("pose", {"fc.weight": torch.zeros(1)}, r"pose.pth: expected Monodepth2's pose network.*fc.weight"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from selfsup_depth.datasets.builtin import cache
-from selfsup_depth.datasets.builtin.cache import MANIFEST, default_cache_dir, ensure_folder, is_valid
+from selfsup_depth.datasets.builtin.cache import MANIFEST, default_cache_dir, ensure_folder, is_valid, render_frames
 from selfsup_depth.datasets.builtin.pool import run_all
 from selfsup_depth.errors import UserError
 
@@ -100,6 +100,12 @@ def test_one_worker_renders_in_this_process():
     done: list[int] = []
     run_all(done.append, range(4), workers=1, description="counting")
     assert done == [0, 1, 2, 3]
+
+
+def test_all_frames_are_rendered_before_the_scene_is_forgotten():
+    done: list[object] = []
+    render_frames(done.append, 3, 1, of="drive", forget=lambda: done.append("forgotten"))
+    assert done == [0, 1, 2, "forgotten"]
 
 
 def test_no_worker_at_all_is_refused():

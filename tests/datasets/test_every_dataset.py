@@ -7,8 +7,12 @@ import torch
 
 from selfsup_depth.datasets import DATASETS, build_dataset
 from selfsup_depth.datasets.augmentation import augment, collate
+from tests.datasets.indoor_files import write_nyu_folder, write_unisin, write_va
 
 DRIVE = "2011_09_26/2011_09_26_drive_0001_sync"
+#: what single images can be asked for; all others are stereo video
+FRAMES_OF = {"motorcycle": (0, "s"), "nyuv2": (0,)}
+WITHOUT_DEPTH = ("kitti_odom", "unisin")
 
 
 def what_to_ask(name: str, trees) -> dict:
@@ -21,6 +25,9 @@ def what_to_ask(name: str, trees) -> dict:
         "kitti_odom": lambda: {"data_path": trees.kitti_odom(), "lines": ("9 1 l", "9 2 r", "9 99 l")},
         "stereo_folder": lambda: {"data_path": trees.stereo_folder(parts=("train",))},
         "simsin": lambda: {"data_path": trees.simsin()},
+        "unisin": lambda: {"data_path": write_unisin(trees.root, sequences=("hall_0", "hall_1"))},
+        "va": lambda: {"data_path": write_va(trees.root, frames=10, calibrated=True)},
+        "nyuv2": lambda: {"data_path": write_nyu_folder(trees.root), "part": "test"},
         "motorcycle": lambda: {},
     }
     return examples[name]()
@@ -28,7 +35,7 @@ def what_to_ask(name: str, trees) -> dict:
 
 @pytest.mark.parametrize("name", list(DATASETS))
 def test_a_batch_of_every_data_set(name, trees, ask):
-    frame_ids = (0, "s") if name == "motorcycle" else (0, -1, 1, "s")
+    frame_ids = FRAMES_OF.get(name, (0, -1, 1, "s"))
     dataset = build_dataset(
         name, ask(frame_ids=frame_ids, height=32, width=64, is_train=True, **what_to_ask(name, trees))
     )
@@ -42,11 +49,14 @@ def test_a_batch_of_every_data_set(name, trees, ask):
         assert view.intrinsics.shape == (2, 3, 3)
         assert 0 <= view.image.min() <= view.image.max() <= 1
     assert batch.names == [dataset.name(0), dataset.name(1)]
+    if "s" not in frame_ids:
+        assert batch.stereo_T_target is None and dataset.baseline_m is None
+        return
     length = batch.stereo_T_target[:, :3, 3].norm(dim=1)
     assert torch.allclose(length, torch.full((2,), dataset.baseline_m), rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "kitti_odom"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if name not in WITHOUT_DEPTH])
 def test_depth_of_every_data_set_that_has_it(name, trees, ask):
     dataset = build_dataset(name, ask(height=32, width=64, with_depth=True, **what_to_ask(name, trees)))
     depth = dataset[0].depth

@@ -14,6 +14,7 @@ from golden_inputs import deterministic_state_dict, load_state_dict_keys
 from PIL import Image
 
 import predict_depth
+from selfsup_depth.checkpoints import FORMATS
 from selfsup_depth.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -50,8 +51,8 @@ def photo(path: Path, size=(123, 77)) -> Path:
     return path
 
 
-def predict(image, weights, out) -> None:
-    options = ["--image_path", image, "--load_weights_folder", weights, "--output_directory", out, "--no_cuda"]
+def predict(image, weights, out, *more) -> None:
+    options = ["--image_path", image, "--load_weights_folder", weights, "--output_directory", out, "--no_cuda", *more]
     assert predict_depth.main([str(option) for option in options]) == 0
 
 
@@ -71,6 +72,35 @@ def test_a_stereo_monodepth2_folder_gives_metres_without_any_flag(monodepth2_fol
     other = json.loads((tmp_path / "relative" / "street.json").read_text())
     assert other["unit"] == "relative (up to scale)"
     assert not other["metric"]
+
+
+def test_whose_weights_they_are_is_said_and_can_be_told(monodepth2_folder, tmp_path, capsys):
+    image, weights = photo(tmp_path / "photos" / "street.png"), monodepth2_folder(True)
+    predict(image, weights, tmp_path / "seen")
+    predict(image, weights, tmp_path / "told", "--weights_format", "distdepth")
+    seen, told = (json.loads((tmp_path / name / "street.json").read_text()) for name in ("seen", "told"))
+    assert seen["origin"].startswith("taken for a checkpoint of Monodepth2, since nothing in it speaks for DistDepth")
+    assert told["origin"] == "read as a checkpoint of DistDepth, as asked for"
+    assert "1.312 m" in told["scale_source"]
+    assert np.load(tmp_path / "told" / "street_depth.npy").max() <= 13.12
+    printed = capsys.readouterr().out
+    assert f"{weights}: {seen['origin']}" in printed
+    assert f"{weights}: {told['origin']}" in printed
+    with pytest.raises(UserError, match="--weights_format distdeep: expected one of"):
+        predict(image, weights, tmp_path / "told", "--weights_format", "distdeep")
+
+
+def test_the_help_names_every_format(capsys):
+    with pytest.raises(SystemExit):
+        predict_depth.main(["--help"])
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in FORMATS)
+
+
+def test_our_own_weights_need_no_such_sentence(trained, tmp_path, capsys):
+    predict(photo(tmp_path / "a.png"), trained / "models" / "best", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "a.json").read_text())["origin"] is None
+    assert "checkpoint of" not in capsys.readouterr().out
 
 
 def test_a_folder_of_images_of_any_kind(trained, tmp_path):

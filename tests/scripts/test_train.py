@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 import yaml
 from PIL import Image
@@ -285,6 +286,58 @@ def test_imagenet_weights_that_cannot_be_had(tiny_options, tmp_path, monkeypatch
     )
     options = [*tiny_options, *STEREO, "--weights_init", "pretrained", "--log_dir", str(tmp_path)]
     refused(options, "--weights_init scratch")
+
+
+def no_network(*args, **kwargs):
+    raise OSError("no network")
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path) -> None:
+    """No ImageNet weights in the cache, and none to be had."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", no_network)
+
+
+def test_resume_needs_no_imagenet_weights(tmp_path, tiny_options, offline, monkeypatch):
+    """The numbers stay those of a run that was never stopped."""
+    options = [*tiny_options, *STEREO, "--weights_init", "pretrained", "--num_epochs", "2"]
+    whole, cut = [*options, "--log_dir", str(tmp_path / "whole")], [*options, "--log_dir", str(tmp_path / "cut")]
+    with monkeypatch.context() as online:
+        imagenet = tmp_path / "imagenet.pth"
+        torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), imagenet)
+        online.setattr("selfsup_depth.networks.encoders.timm_backbone.cached_or_reachable", lambda name: imagenet)
+        assert train.main(whole) == 0
+        assert train.main([*cut, "--num_epochs", "1"]) == 0
+    refused([*options, "--log_dir", str(tmp_path / "new")], "--weights_init scratch")  # they are really gone
+    assert train.main([*cut, "--resume"]) == 0
+    assert_same_bits(*(networks_of(tmp_path / run / "mdp" / "models" / "last") for run in ("whole", "cut")))
+
+
+def test_resume_without_a_checkpoint_does_need_them(tmp_path, tiny_options, offline):
+    options = [*tiny_options, *STEREO, "--encoder", "resnet18", "--weights_init", "pretrained"]
+    refused([*options, "--log_dir", str(tmp_path), "--resume"], "--weights_init scratch")
+
+
+def test_weights_that_replace_all_need_no_imagenet_weights(trained, tmp_path, tiny_options, offline):
+    """The encoder is pretrained by name, and everything it starts with comes from the folder."""
+    start = trained / "models" / "best"
+    options = [*tiny_options, *STEREO, "--num_epochs", "1", "--load_weights_folder", str(start)]
+    runs = tmp_path / "pretrained", tmp_path / "scratch"
+    for log_dir in runs:
+        assert train.main([*options, "--weights_init", log_dir.name, "--log_dir", str(log_dir)]) == 0
+    assert_same_bits(*(networks_of(run / "mdp" / "models" / "last") for run in runs))
+
+
+def test_models_to_load_without_a_folder(tiny_options, tmp_path):
+    options = [*tiny_options, *STEREO, "--log_dir", str(tmp_path), "--models_to_load", "encoder"]
+    refused(options, "--models_to_load encoder .*--load_weights_folder")
+
+
+def test_kitti_intrinsics_of_other_data(tiny_options, tmp_path):
+    options = [*tiny_options, *STEREO, "--log_dir", str(tmp_path), "--kitti_intrinsics", "published"]
+    refused(options, "--kitti_intrinsics published is about kitti.* --dataset is stereo_folder")
 
 
 def test_a_wrong_name_in_models_to_load(trained, tiny_options, tmp_path):

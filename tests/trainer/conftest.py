@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 from selfsup_depth.checkpoints import CheckpointMeta
 from selfsup_depth.config import OptimizerConfig, RunConfig
 from selfsup_depth.structures import Batch, DepthPrediction, Losses, Method, View
-from trainer.loop import Hooks, Trainer, TrainingData, Validation
+from trainer.hooks import Hooks, TrainingData, Validation
+from trainer.loop import Trainer
 
 
 class ToyMethod(Method):

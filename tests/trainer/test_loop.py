@@ -13,7 +13,7 @@ from torch import nn
 from selfsup_depth.checkpoints import find_checkpoint, load_checkpoint
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Losses
-from trainer.loop import Validation
+from trainer.hooks import Validation
 
 
 def weights(trainer) -> dict[str, torch.Tensor]:

@@ -48,7 +48,7 @@ def test_sampler_goes_on_anywhere():
 
 HEALTHY = {
     "disparity_variation": 0.5, "auto_masked": 0.3, "warp_error": 0.1, "identity_error": 0.2,
-    "translation": 0.05, "range_saturation": 0.01,
+    "translation": 0.05, "range_saturation": 0.01, "teacher_skipped": 0.0,
 }  # fmt: skip
 SICK = {
     "collapsed": {"disparity_variation": 0.001},
@@ -56,6 +56,7 @@ SICK = {
     "warp_no_better": {"warp_error": 0.4},
     "no_motion": {"translation": 1e-6},
     "range_saturated": {"range_saturation": 0.9},
+    "teacher_skipped": {"teacher_skipped": 0.5},
 }
 
 

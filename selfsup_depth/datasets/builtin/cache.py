@@ -9,6 +9,8 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from selfsup_depth.datasets.builtin.pool import default_workers, run_all
+
 MANIFEST = "manifest.json"
 
 
@@ -42,6 +44,23 @@ def ensure_folder(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return final
+
+
+def render_frames(
+    render_frame: Callable[[int], None], frames: int, workers: int | None, *, of: str, forget: Callable[[], None]
+) -> None:
+    """Call `render_frame` (picklable) for frames 0 to `frames` - 1, the last thing that a folder's `render` does.
+
+    `workers` is the number of processes (None: one per core, at most 8), `of` what the progress bar calls it.
+    `forget` lets go of the scene that this process kept between frames.
+    """
+    run_all(
+        render_frame,
+        range(frames),
+        workers=default_workers() if workers is None else workers,
+        description=f"Rendering the built-in {of}",
+    )
+    forget()
 
 
 def is_valid(folder: Path, parameters: Mapping[str, object]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from selfsup_depth.datasets.builtin.cache import ensure_folder
+from selfsup_depth.datasets.builtin.cache import ensure_folder, render_frames
 from selfsup_depth.datasets.builtin.camera import render, render_depth
 from selfsup_depth.datasets.builtin.drive_scene import DriveScene
 from selfsup_depth.datasets.builtin.kitti_text import (
@@ -21,7 +21,6 @@ from selfsup_depth.datasets.builtin.kitti_text import (
     write_timestamps,
 )
 from selfsup_depth.datasets.builtin.lidar import scan
-from selfsup_depth.datasets.builtin.pool import default_workers, run_all
 from selfsup_depth.datasets.builtin.raycast import require_embree
 from selfsup_depth.datasets.builtin.rig import Rig
 from selfsup_depth.datasets.builtin.splitting import split_frames, write_lists
@@ -90,13 +89,7 @@ def _render_drive(settings: DriveSettings, workers: int | None, root: Path) -> N
     left = [f"{DRIVE} {n} l" for n in held_out]
     write_lists(root, {"train": [f"{DRIVE} {n} {side}" for n in training for side in "lr"], "val": left, "test": left})
     task = partial(_render_frame, settings, root)
-    run_all(
-        task,
-        range(settings.frames),
-        workers=default_workers() if workers is None else workers,
-        description="Rendering the built-in drive",
-    )
-    _scene.cache_clear()
+    render_frames(task, settings.frames, workers, of="drive", forget=_scene.cache_clear)
 
 
 @lru_cache(maxsize=1)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from selfsup_depth.datasets.builtin.cache import ensure_folder
+from selfsup_depth.datasets.builtin.cache import ensure_folder, render_frames
 from selfsup_depth.datasets.builtin.camera import Camera, render, render_depth
-from selfsup_depth.datasets.builtin.pool import default_workers, run_all
 from selfsup_depth.datasets.builtin.raycast import require_embree
 from selfsup_depth.datasets.builtin.rig import rigid
 from selfsup_depth.datasets.builtin.rooms import RoomScene
@@ -89,13 +88,7 @@ def _render_rooms(settings: IndoorSettings, workers: int | None, root: Path) -> 
         lists["test"] += left
     write_lists(root, lists)
     task = partial(_render_frame, settings, root)
-    run_all(
-        task,
-        range(settings.frames),
-        workers=default_workers() if workers is None else workers,
-        description="Rendering the built-in rooms",
-    )
-    _scene.cache_clear()
+    render_frames(task, settings.frames, workers, of="rooms", forget=_scene.cache_clear)
 
 
 @lru_cache(maxsize=1)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from selfsup_depth.errors import UserError
+from selfsup_depth.weight_files import read_state_dict, some
 
-#: entries that are no weights but that Monodepth2 and ManyDepth keep in the same file
-_EXTRAS = ("height", "width", "use_stereo", "min_depth_bin", "max_depth_bin")
 _PREFIX = "encoder."
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Tensors of a .pth or .safetensors file; no code in it is run.
 
-    Monodepth2's `encoder.` before every key and its extra entries are taken off.
+    Monodepth2's `encoder.` before every key and what else it keeps in its encoder.pth are taken off.
 
     Raises:
         UserError: when the file is missing, damaged, or holds more than named tensors.
@@ -32,29 +29,12 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             "'pretrained' or 'scratch'."
         )
     try:
-        if path.suffix == ".safetensors":
-            content = safetensors.torch.load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file raises whatever the parser stumbles over
-        blocked = re.search(r"GLOBAL (\S+)", str(error))
-        why = f"it asks for {blocked.group(1)}, which is refused" if blocked else "damaged or incomplete"
-        raise UserError(
-            f"--weights_init {path}: not readable as a file of tensors ({why}); fetch the file again or "
-            "save its state dict anew with plain tensors."
-        ) from error
-    if not isinstance(content, dict):
-        raise UserError(f"--weights_init {path}: expected a state dict, found {type(content).__name__}.")
-    content = {key: value for key, value in content.items() if key not in _EXTRAS}
-    wrong = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
-    if wrong or not content:
-        raise UserError(
-            f"--weights_init {path}: expected a state dict (name -> tensor), but "
-            + (f"{some(wrong)} is no tensor." if wrong else "it is empty.")
-        )
-    if all(key.startswith(_PREFIX) for key in content):
-        content = {key.removeprefix(_PREFIX): value for key, value in content.items()}
-    return content
+        tensors, _ = read_state_dict(path)
+    except UserError as error:
+        raise UserError(f"--weights_init {error}") from error
+    if all(key.startswith(_PREFIX) for key in tensors):
+        tensors = {key.removeprefix(_PREFIX): value for key, value in tensors.items()}
+    return tensors
 
 
 def load_weights(
@@ -104,14 +84,6 @@ def spread_over_images(weight: Tensor, own: Tensor | None) -> Tensor:
         return weight
     in_images = own.shape[1] // 3
     return weight.repeat(1, in_images, 1, 1) / in_images
-
-
-def some(names: Iterable[str], first: int = 3) -> str:
-    """The first few names and how many there are: "2 (a, b)", "none"."""
-    names = list(names)
-    if not names:
-        return "none"
-    return f"{len(names)} ({', '.join(names[:first])}{', ...' if len(names) > first else ''})"
 
 
 def _shape(tensor: Tensor | None) -> torch.Size | None:

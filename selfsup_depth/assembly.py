@@ -1,0 +1,186 @@
+"""From a configuration to data sets and a method: the only place that turns one into the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from selfsup_depth import __version__, cli
+from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint, load_into
+from selfsup_depth.config import RunConfig, TrainConfig
+from selfsup_depth.datasets import (
+    HAVE_KITTI_INTRINSICS,
+    DatasetRequest,
+    ReaderOptions,
+    ViewDataset,
+    build_dataset,
+    build_source,
+)
+from selfsup_depth.errors import UserError
+from selfsup_depth.methods import MethodRequest, build_method
+from selfsup_depth.structures import STEREO, FrameId, Method
+from selfsup_depth.teaching import Teaching, set_up_teaching
+from selfsup_depth.tutors import TRUE_DEPTH
+
+#: With stereo a network unit is ten baselines: the published code calls its baseline 0.1.
+NOMINAL_BASELINE = 0.1
+
+
+def refuse_ignored_options(config: TrainConfig) -> None:
+    """Raises UserError for an option that was given and that nothing would look at."""
+    run, data = config.run, config.data
+    default = RunConfig().models_to_load
+    if run.models_to_load != default and run.load_weights_folder is None:
+        raise UserError(
+            f"--models_to_load {' '.join(run.models_to_load)} says what to take from a checkpoint, but none is "
+            "given: add its folder as --load_weights_folder, or leave out --models_to_load"
+        )
+    if run.weights_format is not None and run.load_weights_folder is None:
+        raise UserError(
+            f"--weights_format {run.weights_format} says what wrote a checkpoint, but none is given: add its folder as "
+            "--load_weights_folder, or leave out --weights_format"
+        )
+    if data.kitti_intrinsics != "calibrated" and data.dataset not in HAVE_KITTI_INTRINSICS:
+        raise UserError(
+            f"--kitti_intrinsics {data.kitti_intrinsics} is about {', '.join(HAVE_KITTI_INTRINSICS)}, but "
+            f"--dataset is {data.dataset}, which brings its own intrinsics: leave out --kitti_intrinsics"
+        )
+
+
+# ------------------------------------------------------------------ data
+
+
+def build_training_set(config: TrainConfig) -> ViewDataset:
+    """All frames of the training items, flipped and jittered; with depth where a tutor tells it at every step."""
+    told_live = config.distill.distill == TRUE_DEPTH and config.distill.teacher_cache is None
+    return build_dataset(config.data.dataset, replace(_data_request(config), with_depth=told_live))
+
+
+def build_teaching(
+    config: TrainConfig, training: ViewDataset, device: torch.device, num_workers: int, say: Callable[[str], None]
+) -> Teaching | None:
+    """Where the training gets its teacher maps from; None without --distill.
+
+    Raises UserError when the teacher or its cache cannot be used.
+    """
+    if config.distill.distill is None:
+        return None
+    recorded = training.recorded(with_depth=config.distill.distill == TRUE_DEPTH)
+    return set_up_teaching(config.distill, recorded, device, num_workers=num_workers, say=say)
+
+
+def build_validation_set(config: TrainConfig) -> ViewDataset:
+    """Items with true depth, of which only the target is needed; without any depth, whole samples."""
+    name = config.data.dataset
+    request = replace(_data_request(config), part="val", is_train=False)
+    source = build_source(name, request)  # what it lists for "val" does not depend on the frames of a sample
+    if any(source.has_depth(item) and source.has_image(item) for item in source.items()):
+        request = replace(request, frame_ids=(0,), with_depth=True)
+    return ViewDataset(name, source, request)
+
+
+def _data_request(config: TrainConfig) -> DatasetRequest:
+    data = config.data
+    return DatasetRequest(
+        height=data.height,
+        width=data.width,
+        frame_ids=frames_of_sample(config),
+        data_path=str(data.data_path) if data.data_path else None,
+        part="train",
+        split=data.split,
+        is_train=True,
+        seed=config.run.seed,
+        options=ReaderOptions(png=data.png, kitti_intrinsics=data.kitti_intrinsics),
+    )
+
+
+def frames_of_sample(config: TrainConfig) -> tuple[FrameId, ...]:
+    """The target, its neighbours in time, then its stereo partner."""
+    return (*config.data.frame_ids, *((STEREO,) if config.data.use_stereo else ()))
+
+
+# ------------------------------------------------------------------ the method
+
+
+def build(
+    config: TrainConfig, training: ViewDataset, teaching: Teaching | None = None, *, resuming: bool
+) -> tuple[Method, str]:
+    """The method with its starting weights, and where its metres come from, in words.
+
+    Where a checkpoint overwrites all weights (`resuming`: the caller's; else --load_weights_folder), none
+    are fetched to start from.
+    """
+    metres_per_unit, scale_source = None, "none: trained from video alone, depth is known up to one factor"
+    if config.data.use_stereo and training.baseline_m:
+        metres_per_unit = training.baseline_m / NOMINAL_BASELINE
+        scale_source = f"the stereo baseline of the training data, {training.baseline_m:.4f} m"
+    request = MethodRequest(
+        config.network,
+        config.loss,
+        config.data.frame_ids,
+        config.data.use_stereo,
+        metres_per_unit,
+        config.distill,
+        teaching.info.quantity if teaching else "disparity",
+    )
+    if resuming:
+        return build_method(config.run.method, _from_scratch(request)), scale_source
+    if config.run.load_weights_folder is None:
+        return build_method(config.run.method, request), scale_source
+    return _from_checkpoint(config.run, request), scale_source
+
+
+def _from_scratch(request: MethodRequest) -> MethodRequest:
+    return replace(request, network=replace(request.network, weights_init="scratch", pose_weights_init=None))
+
+
+def _from_checkpoint(run: RunConfig, request: MethodRequest) -> Method:
+    """The method with networks of --load_weights_folder; the others start as if there were no checkpoint."""
+    assert run.load_weights_folder is not None
+    random_state = torch.get_rng_state()
+    method = build_method(run.method, _from_scratch(request))
+    wanted = networks_to_load(run.models_to_load, method)
+    if set(wanted) != set(method.networks):
+        torch.set_rng_state(random_state)
+        method = build_method(run.method, request)
+    load_into(method.networks, load_checkpoint(run.load_weights_folder, format=run.weights_format), wanted)
+    return method
+
+
+def networks_to_load(named: Sequence[str], method: Method) -> list[str]:
+    """Those of --models_to_load that this method has: the default names the pose networks of all methods."""
+    unknown = [name for name in named if name not in {*RunConfig().models_to_load, *method.networks}]
+    wanted = [name for name in named if name in method.networks]
+    if unknown or not wanted:
+        raise UserError(
+            f"--models_to_load {' '.join(named)}: choose among the networks of this method, "
+            f"{', '.join(method.networks)}"
+        )
+    return wanted
+
+
+def describe(config: TrainConfig, method: Method, scale_source: str) -> CheckpointMeta:
+    """What every checkpoint of a training says of itself; step, epoch and score are added when it is saved."""
+    network = config.network
+    pose_encoder = f"resnet{network.pose_num_layers or network.num_layers}"
+    return CheckpointMeta(
+        library_version=__version__,
+        method=config.run.method,
+        config=cli.as_flat_dict(config),
+        encoder=network.encoder or f"resnet{network.num_layers}",
+        upsample=network.upsample,
+        scales=network.scales,
+        height=config.data.height,
+        width=config.data.width,
+        min_depth=network.min_depth,
+        max_depth=network.max_depth,
+        metres_per_unit=method.metres_per_unit,
+        scale_source=scale_source,
+        frame_ids=frames_of_sample(config),
+        pose_encoder=pose_encoder if "pose_encoder" in method.networks else None,
+        pose_model_type=network.pose_model_type if "pose" in method.networks else None,
+        pose_model_input=network.pose_model_input,
+        num_pose_frames=2 if network.pose_model_input == "pairs" else len(config.data.frame_ids),
+    )

@@ -1,0 +1,94 @@
+"""A teacher's structure for a student's depth: DistDepth (Wu et al. 2022), section 3.
+
+The teacher knows shapes and boundaries but no metres. The student is compared with the teacher's aligned depth twice:
+SSIM of the depths, and the places of the strongest depth edges.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.losses.edges import (
+    crop_border,
+    gradient_magnitude,
+    image_mean,
+    image_quantile,
+    soft_edges,
+    whole_windows,
+)
+from selfsup_depth.losses.ssim import ssim_loss_map
+
+_LEAST_EDGE = 1e-6  # of the mean depth, per pixel: less is rounding
+
+
+def statistical_loss(student_depth: Tensor, target_depth: Tensor, valid: Tensor) -> Tensor:
+    """(1 - SSIM) / 2 of two depth maps, averaged over each image: [B].
+
+    Both are divided by the largest valid depth of the target, so that SSIM's constants mean for depth what they mean
+    for images in [0, 1]; the logarithm would do so too, but weighs near and far otherwise than the published term.
+    Averaged over the pixels whose 3x3 window is valid; 0 where there is none.
+
+    Args:
+        student_depth: [B, 1, H, W].
+        target_depth: [B, 1, H, W], of the same unit; gets no gradient.
+        valid: [B, 1, H, W] bool.
+
+    Raises:
+        UserError: the shapes differ.
+    """
+    student, target = _valid_maps(student_depth, target_depth, valid)
+    largest = target.amax((1, 2, 3), keepdim=True)
+    largest = torch.where(largest > 0, largest, 1)
+    return image_mean(ssim_loss_map(student / largest, target / largest), whole_windows(valid))
+
+
+def spatial_loss(
+    student_depth: Tensor,
+    target_depth: Tensor,
+    valid: Tensor,
+    *,
+    quantile: float = 0.95,
+    softness: float = 0.1,
+    border: int = 5,
+) -> Tensor:
+    """Hamming distance between the edge maps of two depth maps, per image: [B].
+
+    An edge is a Sobel magnitude above the image's own quantile, a hard step for the target and a soft one for the
+    student, so the unit of depth has no influence. The mean is over all pixels, edge or not, that are within the
+    border and have a valid 3x3 window: about 0.05 for equal maps, 0.5 for a student without features.
+
+    Args:
+        student_depth: [B, 1, H, W].
+        target_depth: [B, 1, H, W]; gets no gradient.
+        valid: [B, 1, H, W] bool.
+        quantile: share of pixels that are no edge.
+        softness: width of the student's step relative to its threshold.
+        border: pixels left out at each side; at most a quarter of the shorter side is.
+
+    Raises:
+        UserError: the shapes differ.
+    """
+    student, target = _valid_maps(student_depth, target_depth, valid)
+    counted = crop_border(whole_windows(valid), border)
+    magnitudes, thresholds = [], []
+    for depth in (student, target):
+        magnitude = crop_border(gradient_magnitude(depth), border)
+        mean = image_mean(crop_border(depth.detach(), border), counted)[:, None, None, None]
+        least = _LEAST_EDGE * torch.where(mean > 0, mean, 1)
+        magnitudes.append(magnitude)
+        thresholds.append(image_quantile(magnitude, counted, quantile) + least)
+    expected = (magnitudes[1] > thresholds[1]).to(student.dtype)
+    return image_mean((soft_edges(magnitudes[0], thresholds[0], softness) - expected).abs(), counted)
+
+
+def _valid_maps(student: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Both maps in float32 or better with 0 where invalid, the target detached."""
+    if not student.shape == target.shape == valid.shape:
+        raise UserError(
+            f"A depth map can be compared only with one of its own shape, but the student's is {list(student.shape)}, "
+            f"the target {list(target.shape)} and the mask {list(valid.shape)}: resize the target."
+        )
+    dtype = torch.promote_types(student.dtype, torch.float32)
+    return torch.where(valid, student.to(dtype), 0), torch.where(valid, target.detach().to(dtype), 0)

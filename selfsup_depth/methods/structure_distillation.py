@@ -1,0 +1,103 @@
+"""Structure distillation: the student keeps a frozen teacher's structure, stereo gives it the metres.
+
+DistDepth (Wu et al., CVPR 2022, arXiv:2112.02306); spec D.4. A term beside the photometric objective,
+whichever method supplies that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from geometry.depth import disp_to_depth
+from selfsup_depth.config import DistillConfig
+from selfsup_depth.losses import (
+    AlignedTarget,
+    aligned_depth,
+    repo_spatial_loss,
+    repo_statistical_loss,
+    spatial_loss,
+    statistical_loss,
+)
+from selfsup_depth.structures import Batch, Losses
+
+#: what the teacher's maps are: disparity up to scale and shift, or depth
+Quantity = Literal["disparity", "depth"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the whole term, and of the spatial part inside it."""
+
+    total: float
+    spatial: float
+
+
+#: As the paper and as its repository weigh the terms (spec D.2), and ours (docs/distillation.md).
+WEIGHTS = {"paper": Weights(0.1, 0.1), "repo": Weights(0.05, 0.02), "ours": Weights(0.1, 0.1)}
+
+
+class StructureDistillation:
+    """Adds the terms `distill/statistical` and `distill/spatial` to the losses of a batch that carries a teacher."""
+
+    def __init__(
+        self,
+        settings: DistillConfig,
+        quantity: Quantity,
+        *,
+        min_depth: float,
+        max_depth: float,
+        metres_per_unit: float | None,
+    ) -> None:
+        published = WEIGHTS[settings.distill_mode]
+        self.total = published.total if settings.dist_wt is None else settings.dist_wt
+        self.spatial = published.spatial if settings.dist_spatial_wt is None else settings.dist_spatial_wt
+        self.settings, self.quantity = settings, quantity
+        self.min_depth, self.max_depth = min_depth, max_depth
+        self.metres_per_unit = metres_per_unit or 1.0
+
+    def __call__(self, losses: Losses, disp: Tensor, batch: Batch) -> None:
+        """Add the terms for the sigmoid disparity [B, 1, H, W] of scale 0; float32."""
+        if batch.teacher is None:  # validation without depth: the photometric terms alone are compared
+            return
+        _, student = disp_to_depth(disp, self.min_depth, self.max_depth)
+        target = aligned_depth(
+            batch.teacher, student, quantity=self.quantity, min_depth=self.min_depth, max_depth=self.max_depth
+        )
+        statistical, spatial = self._terms(student, target)
+        weight = self.total * self._ramp(batch.step)
+        losses.terms["distill/statistical"] = weight * _mean_of_usable(statistical, target.usable)
+        losses.terms["distill/spatial"] = weight * self.spatial * _mean_of_usable(spatial, target.usable)
+        losses.maps["teacher"] = target.depth.detach()
+        losses.health["teacher_skipped"] = 1 - target.usable.float().mean()
+
+    def _terms(self, student: Tensor, target: AlignedTarget) -> tuple[Tensor, Tensor]:
+        """Statistical and spatial term [B]."""
+        quantile = self.settings.thre
+        if self.settings.distill_mode == "repo":
+            metres = self.metres_per_unit
+            return (
+                repo_statistical_loss(student * metres, target.depth * metres),
+                repo_spatial_loss(student * metres, target.depth * metres, quantile=quantile),
+            )
+        return (
+            statistical_loss(student, target.depth, target.valid),
+            spatial_loss(student, target.depth, target.valid, quantile=quantile),
+        )
+
+    def _ramp(self, step: int) -> float:
+        """Early student depth is meaningless as an alignment target: the weight may grow linearly from 0."""
+        steps = self.settings.distill_warmup
+        return min(1.0, step / steps) if steps else 1.0
+
+
+def _mean_of_usable(per_image: Tensor, usable: Tensor) -> Tensor:
+    """Mean over the images [B] whose teacher could be aligned; 0, with a gradient of 0, when there is none.
+
+    `where`, not a product: a skipped image may have any value, NaN too.
+    """
+    kept = torch.where(usable, per_image, torch.zeros_like(per_image))
+    return kept.sum() / usable.sum().clamp(min=1)

@@ -1,0 +1,21 @@
+"""Frozen experts: networks that were trained elsewhere and say something about depth."""
+
+from __future__ import annotations
+
+from selfsup_depth.teachers.contract import Kind, Quantity, Teacher, TeacherInfo
+from selfsup_depth.teachers.fetching import teacher_folder
+from selfsup_depth.teachers.input_policy import InputPolicy, TeacherSize
+from selfsup_depth.teachers.loading import load_teacher
+from selfsup_depth.teachers.table import TEACHERS
+
+__all__ = [
+    "TEACHERS",
+    "InputPolicy",
+    "Kind",
+    "Quantity",
+    "Teacher",
+    "TeacherInfo",
+    "TeacherSize",
+    "load_teacher",
+    "teacher_folder",
+]

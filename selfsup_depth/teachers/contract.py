@@ -1,0 +1,82 @@
+"""What a teacher is: a frozen expert that looks at images and says depth, or disparity, and which of the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.teachers.input_policy import InputPolicy
+
+Quantity = Literal["disparity", "depth"]
+Kind = Literal["relative_disparity", "calibrated_depth", "metric_depth"]
+
+
+@dataclass(frozen=True)
+class TeacherInfo:
+    """What the numbers of a teacher mean, and which teacher it is.
+
+    `relative_disparity` is 1/depth up to an unknown positive factor and an unknown shift (MiDaS, DPT, Depth
+    Anything). `calibrated_depth` is 1/(scale raw + shift) with the constants published for one data set; on
+    other data it is depth up to factor and shift. `metric_depth` is metres as the network says them.
+    """
+
+    name: str
+    kind: Kind
+    identity: str  # names weights, conversion and input size: equal identities mean equal outputs
+
+    @property
+    def quantity(self) -> Quantity:
+        """The space in which the teacher is to be aligned."""
+        return "disparity" if self.kind == "relative_disparity" else "depth"
+
+
+class Teacher:
+    """A frozen network behind one call.
+
+    Deliberately no `nn.Module`: a module that keeps a teacher as an attribute does not register it, so its
+    weights reach neither an optimizer nor a checkpoint, and `train()` of its owner does not wake it.
+    """
+
+    def __init__(self, network: nn.Module, info: TeacherInfo, policy: InputPolicy) -> None:
+        """
+        Args:
+            network: normalised images [B, 3, h, w] to [B, 1, h', w'] in the quantity that `info` states.
+            policy: how images become the network's input.
+        """
+        self._network = network.eval().requires_grad_(False)
+        self.info = info
+        self.policy = policy
+
+    def to(self, device: torch.device | str) -> Teacher:
+        """Move the weights; returns the teacher itself."""
+        self._network.to(device)
+        return self
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Disparity or depth (see `info.quantity`) of the size of the images, not negative.
+
+        Always float32, whatever autocast surrounds the call: a map must not depend on the run that made it.
+
+        Args:
+            images: [B, 3, H, W] float RGB in [0, 1] on the teacher's device.
+
+        Returns:
+            [B, 1, H, W] float32, a constant that may enter any graph.
+
+        Raises:
+            UserError: for anything but such images, or images smaller than the teacher's patch.
+        """
+        if images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise UserError(
+                f"teacher {self.info.name}: expected float RGB images [B, 3, H, W] in [0, 1], found {images.dtype} "
+                f"{list(images.shape)}; convert them first."
+            )
+        with torch.inference_mode(), torch.autocast(images.device.type, enabled=False):
+            raw = self._network(self.policy.prepare(images.float()))
+            sized = F.interpolate(raw, size=images.shape[-2:], mode="bilinear", align_corners=False)
+        return sized.clamp(min=0)  # made outside inference_mode, so that a loss may use it

@@ -1,0 +1,95 @@
+"""From what a user writes after --distill to a teacher."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.teachers.contract import Teacher, TeacherInfo
+from selfsup_depth.teachers.expert import Expert
+from selfsup_depth.teachers.fetching import find_or_fetch
+from selfsup_depth.teachers.hugging_face import load_hugging_face
+from selfsup_depth.teachers.input_policy import TeacherSize
+from selfsup_depth.teachers.isl import load_isl_file
+from selfsup_depth.teachers.reading import content_hash
+from selfsup_depth.teachers.table import TEACHERS, IslFile, TeacherSpec, named_by_file
+
+_HUB_NAME = re.compile(r"^[\w-][\w.-]*/[\w.-]+$")
+
+
+def load_teacher(
+    name_or_path: str,
+    *,
+    device: torch.device | str = "cpu",
+    weights: Path | None = None,
+    size: TeacherSize = "trained",
+) -> Teacher:
+    """A frozen teacher, ready to be asked.
+
+    Args:
+        name_or_path: a name in TEACHERS, a checkpoint file of isl-org, a folder in Hugging Face format, or a
+            Hugging Face name such as "Intel/dpt-large". What exists on disk goes before a hub name.
+        weights: file or folder with the weights of a name in TEACHERS, instead of looking for them.
+        size: the scale images are shown at; "native" costs about half of "trained" for 256x256 images.
+
+    Raises:
+        UserError: for an unknown name, or weights that cannot be had, read, or do not fit.
+    """
+    name, path, spec = _where(name_or_path, weights)
+    try:
+        expert = _load(path, spec)
+    except ModuleNotFoundError as error:
+        if error.name != "transformers":
+            raise
+        raise UserError(
+            f"--distill {name_or_path}: this teacher needs the package transformers, which is not installed; run "
+            "pip install 'selfsup-depth[teacher]'."
+        ) from error
+    expert = replace(expert, policy=expert.policy.at(size))
+    return Teacher(expert.network, TeacherInfo(name, expert.kind, _identity(name, expert)), expert.policy).to(device)
+
+
+def _where(name_or_path: str, weights: Path | None) -> tuple[str, Path, IslFile | None]:
+    """Name of the teacher, where its weights are, and what they are if the name says so."""
+    spec = TEACHERS.get(name_or_path)
+    if spec is not None:
+        return name_or_path, weights or find_or_fetch(name_or_path, spec), spec.file
+    if weights is not None:
+        raise UserError(
+            f"--distill {name_or_path}: weights of their own ({weights}) go with a name ({', '.join(TEACHERS)}); "
+            "leave them out, or give such a name."
+        )
+    path = Path(name_or_path).expanduser()
+    if path.exists():
+        return named_by_file(path) or path.absolute().name, path, None
+    if path.suffix in (".pt", ".pth") or path.is_absolute() or name_or_path.startswith((".", "~")):
+        raise UserError(
+            f"--distill {name_or_path}: there is no such file or folder; give the path of a checkpoint file of isl-org "
+            "or of a folder with config.json, or a name such as dpt_hybrid, which is downloaded."
+        )
+    if _HUB_NAME.match(name_or_path):
+        return name_or_path, find_or_fetch(name_or_path, TeacherSpec(hub=name_or_path)), None
+    raise _unknown(name_or_path)
+
+
+def _load(path: Path, spec: IslFile | None) -> Expert:
+    return load_hugging_face(path) if path.is_dir() else load_isl_file(path, spec)
+
+
+def _identity(name: str, expert: Expert) -> str:
+    parts = (name, expert.kind, expert.conversion, f"weights {content_hash(expert.files)}", str(expert.policy))
+    return "; ".join(part for part in parts if part)
+
+
+def _unknown(name: str) -> UserError:
+    close = difflib.get_close_matches(name, TEACHERS, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return UserError(
+        f"--distill {name}: expected a teacher's name, a path or a Hugging Face name (org/model), found none of them; "
+        f"{hint}names are {', '.join(TEACHERS)}."
+    )

@@ -1,0 +1,137 @@
+"""train.py --distill as users run it, on tiny rendered rooms."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import train
+from selfsup_depth.checkpoints import load_checkpoint
+from selfsup_depth.config import DistillConfig
+from selfsup_depth.datasets.builtin import BUILTIN, BuiltinData, ensure_builtin_indoor
+from selfsup_depth.errors import UserError
+
+SMALL = [
+    "--height", "64", "--width", "64", "--encoder", "mobilenetv3_small_050", "--weights_init", "scratch",
+    "--batch_size", "4", "--num_epochs", "2", "--num_workers", "0", "--no_cuda", "--frame_ids", "0", "--use_stereo",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ensure_builtin_indoor(tmp_path_factory.mktemp("rooms"), frames=8, size=64, workers=1)
+
+
+@pytest.fixture
+def distill(rooms: Path, tmp_path: Path):  # noqa: ANN201 (a function of options)
+    def run(*options: str, log_dir: Path = tmp_path / "runs") -> list[dict]:
+        data = ["--dataset", "simsin", "--data_path", str(rooms), "--split", str(rooms / "splits")]
+        assert train.main([*data, *SMALL, "--log_dir", str(log_dir), *options]) == 0
+        lines = (log_dir / "mdp" / "metrics.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    return run
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "mdp" / "models" / "last" / "depth.safetensors")
+
+
+def test_a_distilled_run_logs_its_terms_and_saves_no_teacher(distill, tmp_path: Path) -> None:
+    steps = [line for line in distill("--distill", "true_depth") if line["kind"] == "train"]
+    for line in steps:
+        assert line["distill/statistical"] > 0
+        assert line["distill/spatial"] > 0
+        assert 0 <= line["teacher_skipped"] < 0.5  # of a student that knows nothing yet
+    checkpoint = load_checkpoint(tmp_path / "runs" / "mdp" / "models" / "best")
+    assert set(checkpoint.state_dicts) == {"encoder", "depth"}
+    assert checkpoint.meta.config["distill"] == "true_depth"
+    assert checkpoint.meta.metres_per_unit == pytest.approx(1.312)
+
+
+def test_a_cache_gives_the_numbers_of_the_teacher_within_float16(distill, tmp_path: Path, capsys) -> None:
+    live = distill("--distill", "true_depth", log_dir=tmp_path / "live")
+    taught = ["--distill", "true_depth", "--teacher_cache", str(tmp_path / "cache")]
+    cached = distill(*taught, log_dir=tmp_path / "cached")
+    assert "0 of" in capsys.readouterr().out
+    first = [lines[0] for lines in (live, cached)]
+    assert first[0]["distill/statistical"] == pytest.approx(first[1]["distill/statistical"], rel=1e-3)
+    assert first[0]["loss"] == pytest.approx(first[1]["loss"], rel=1e-3)
+    again = distill(*taught, log_dir=tmp_path / "again")
+    assert [line["loss"] for line in again if "loss" in line] == [line["loss"] for line in cached if "loss" in line]
+
+
+def test_the_student_starts_the_same_with_a_teacher_and_without(distill, tmp_path: Path) -> None:
+    plain = distill(log_dir=tmp_path / "plain")
+    taught = distill("--distill", "true_depth", "--dist_wt", "0", log_dir=tmp_path / "taught")
+    assert plain[0]["reprojection/0"] == taught[0]["reprojection/0"]
+    one, other = weights(tmp_path / "plain"), weights(tmp_path / "taught")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    moved = distill("--distill", "true_depth", log_dir=tmp_path / "moved")
+    assert moved[-1]["abs_rel"] != plain[-1]["abs_rel"]
+
+
+def test_a_distilled_run_resumes_and_not_with_another_teacher(distill, tmp_path: Path) -> None:
+    whole = distill("--distill", "true_depth", log_dir=tmp_path / "whole")
+    distill("--distill", "true_depth", "--num_epochs", "1", log_dir=tmp_path / "cut")
+    resumed = distill("--distill", "true_depth", "--resume", log_dir=tmp_path / "cut")
+    assert resumed[-1]["abs_rel"] == whole[-1]["abs_rel"]
+    with pytest.raises(UserError, match="--thre: 0.95 -> 0.9"):
+        distill("--distill", "true_depth", "--thre", "0.9", "--resume", log_dir=tmp_path / "cut")
+
+
+def test_the_built_in_rooms_train_by_their_name(rooms: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(BUILTIN, "builtin_indoor", BuiltinData(lambda: rooms, "builtin_indoor"))
+    options = ["--dataset", "builtin_indoor", *SMALL, "--distill", "true_depth", "--log_dir", str(tmp_path)]
+    assert train.main(options) == 0
+    assert (tmp_path / "mdp" / "examples.png").is_file()
+
+
+# ------------------------------------------------------------------ what a user gets wrong
+
+
+def test_options_of_a_teacher_need_a_teacher() -> None:
+    with pytest.raises(UserError, match="--teacher_cache and --thre is about a teacher: name one with --distill"):
+        DistillConfig(teacher_cache=Path("cache"), thre=0.9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dist_wt": -1.0}, "--dist_wt must not be negative, found -1"),
+        ({"thre": 95.0}, "--thre is a quantile between 0 and 1, found 95"),
+        ({"distill_warmup": -5}, "--distill_warmup must be 0 or more"),
+        ({"teacher_size": "big"}, "--teacher_size is trained, native or a number"),
+    ],
+)
+def test_impossible_values_are_named(options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        DistillConfig(distill="true_depth", **options)
+
+
+def test_a_wrong_option_ends_the_program_with_its_sentence(capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        train.main(["--distill", "true_depth", "--thre", "95"])
+    assert stopped.value.code == 2
+    assert "--thre is a quantile" in capsys.readouterr().err
+
+
+def test_a_cache_of_another_teacher_is_refused_before_training(distill, rooms: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    distill("--distill", "true_depth", "--teacher_cache", str(cache), "--num_epochs", "1")
+    manifest = json.loads((cache / "teacher.json").read_text())
+    (cache / "teacher.json").write_text(json.dumps(manifest | {"identity": "other weights", "name": "dpt_large"}))
+    with pytest.raises(UserError, match=r"was made by another teacher, dpt_large \(other weights\), than true_depth"):
+        distill("--distill", "true_depth", "--teacher_cache", str(cache))
+
+
+def test_true_depth_on_data_without_it_is_refused(own_footage: Path, tmp_path: Path) -> None:
+    shutil.rmtree(own_footage / "train" / "depth")
+    data = ["--dataset", "stereo_folder", "--data_path", str(own_footage), "--distill", "true_depth"]
+    with pytest.raises(UserError, match="ground-truth depth"):
+        train.main([*data, *SMALL, "--log_dir", str(tmp_path), "--teacher_cache", str(tmp_path / "cache")])

@@ -1,0 +1,113 @@
+"""Teacher maps on disk: exact, checked against their image and their teacher, never half there."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.teachers.cache import TeacherCache, open_cache, read_manifest
+from selfsup_depth.teachers.contract import TeacherInfo
+
+SIZE = (6, 8)
+INFO = TeacherInfo("dpt_hybrid", "relative_disparity", "abc")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> TeacherCache:
+    return open_cache(tmp_path / "maps", INFO, SIZE)
+
+
+def image(seed: int = 0) -> Tensor:
+    return torch.randint(0, 256, (3, *SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_map_comes_back_as_float16(cache: TeacherCache) -> None:
+    stored = 1000 * torch.rand(1, *SIZE)
+    assert not cache.has("scene 1 l")
+    cache.write("scene 1 l", image(), stored)
+    assert cache.has("scene 1 l")
+    read = cache.read("scene 1 l", image())
+    assert read.dtype == torch.float16
+    assert torch.equal(read, stored.half())
+
+
+def test_unknown_pixels_survive_and_large_values_stay_finite(cache: TeacherCache) -> None:
+    stored = torch.full((1, *SIZE), 2.0)
+    stored[0, 0, 0], stored[0, 0, 1] = torch.nan, 1e9
+    cache.write("a", image(), stored)
+    read = cache.read("a", image())
+    assert read[0, 0, 0].isnan()
+    assert read[0, 0, 1] == torch.finfo(torch.float16).max
+
+
+def test_sizes_do_not_meet(tmp_path: Path) -> None:
+    small, large = (open_cache(tmp_path / "maps", INFO, size) for size in (SIZE, (12, 16)))
+    small.write("a", image(), torch.ones(1, *SIZE))
+    assert not large.has("a")
+
+
+def test_the_same_teacher_finds_its_maps_again(cache: TeacherCache) -> None:
+    cache.write("a", image(), torch.ones(1, *SIZE))
+    again = open_cache(cache.folder.parent, INFO, SIZE)
+    assert again.has("a")
+    assert read_manifest(cache.folder.parent) == INFO
+
+
+def test_a_cache_of_another_teacher_is_refused(cache: TeacherCache) -> None:
+    with pytest.raises(UserError, match=r"made by another teacher, dpt_hybrid \(abc\), than dpt_large \(xyz\)"):
+        open_cache(cache.folder.parent, TeacherInfo("dpt_large", "relative_disparity", "xyz"), SIZE)
+
+
+def test_a_map_of_another_image_is_refused(cache: TeacherCache) -> None:
+    cache.write("a", image(0), torch.ones(1, *SIZE))
+    with pytest.raises(UserError, match="'a' was made from another image"):
+        cache.read("a", image(1))
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_damaged_map_is_named(cache: TeacherCache, damage: str) -> None:
+    cache.write("a", image(), torch.ones(1, *SIZE))
+    path = next(cache.folder.rglob("*.safetensors"))
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(UserError, match=f"{path.name}.*delete the file"):
+        cache.read("a", image())
+
+
+def test_a_map_that_cannot_be_written_leaves_nothing_behind(
+    cache: TeacherCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match="No space left.*free some space"):
+        cache.write("a", image(), torch.ones(1, *SIZE))
+    assert not cache.has("a")
+    assert not [path for path in cache.folder.rglob("*") if path.is_file()]
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(UserError, match="is not a teacher cache"):
+        open_cache(tmp_path, INFO, SIZE)
+
+
+def test_a_damaged_manifest_is_named(cache: TeacherCache) -> None:
+    (cache.folder.parent / "teacher.json").write_text(json.dumps(["no"]))
+    with pytest.raises(UserError, match=r"teacher\.json is not readable"):
+        open_cache(cache.folder.parent, INFO, SIZE)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"--teacher_cache .*file/maps cannot be written"):
+        open_cache(tmp_path / "file" / "maps", INFO, SIZE)

@@ -1,0 +1,104 @@
+"""A configuration becomes data sets and a method: each index is built once, random weights stay what they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from stereo_footage import write_stereo_folder
+
+from selfsup_depth import assembly
+from selfsup_depth.config import DataConfig, NetworkConfig, RunConfig, TrainConfig
+from selfsup_depth.datasets import DATASETS, HAVE_KITTI_INTRINSICS, base
+from selfsup_depth.datasets.kitti_views import KittiSource
+from selfsup_depth.errors import UserError
+
+NETWORK = NetworkConfig(encoder="mobilenetv3_small_050", weights_init="scratch", pose_model_type="posecnn")
+
+
+@pytest.fixture
+def footage(tmp_path):
+    return write_stereo_folder(tmp_path / "footage")
+
+
+def configuration(footage, **run) -> TrainConfig:
+    data = DataConfig(footage, "stereo_folder", height=64, width=96, use_stereo=True)
+    return TrainConfig(data=data, network=NETWORK, run=RunConfig(**run))
+
+
+@pytest.fixture
+def indices(monkeypatch) -> list[tuple]:
+    """Frames and depth of every index that is built."""
+    built = []
+    original = base.build_index
+
+    def build_index(source, frame_ids, *, with_depth):
+        built.append((frame_ids, with_depth))
+        return original(source, frame_ids, with_depth=with_depth)
+
+    monkeypatch.setattr(base, "build_index", build_index)
+    return built
+
+
+def test_validation_with_depth_looks_at_targets_alone(footage, indices):
+    dataset = assembly.build_validation_set(configuration(footage))
+    assert indices == [((0,), True)]
+    assert dataset.report.kept == 3
+    assert dataset[0].depth is not None
+
+
+def test_validation_without_depth_has_whole_samples(footage, indices):
+    for path in (footage / "val" / "depth").iterdir():
+        path.unlink()
+    dataset = assembly.build_validation_set(configuration(footage))
+    assert indices == [((0, -1, 1, "s"), False)]
+    assert dataset.report.kept == 1
+    assert not dataset.has_depth
+
+
+def test_depth_without_its_image_is_no_depth(footage, indices):
+    for path in (footage / "val" / "depth").iterdir():
+        path.rename(path.with_name(f"other_{path.name}"))
+    assembly.build_validation_set(configuration(footage))
+    assert indices == [((0, -1, 1, "s"), False)]
+
+
+def test_networks_that_are_not_loaded_start_as_without_a_checkpoint(footage, tmp_path):
+    from selfsup_depth.checkpoints import save_checkpoint
+
+    training = assembly.build_training_set(configuration(footage))
+    torch.manual_seed(1)
+    saved, scale = assembly.build(configuration(footage), training, resuming=False)
+    meta = assembly.describe(configuration(footage), saved, scale)
+    save_checkpoint(tmp_path / "saved", dict(saved.networks.items()), meta)
+
+    torch.manual_seed(2)
+    fresh, _ = assembly.build(configuration(footage), training, resuming=False)
+    torch.manual_seed(2)
+    some = configuration(footage, load_weights_folder=tmp_path / "saved", models_to_load=("encoder", "depth"))
+    partly, _ = assembly.build(some, training, resuming=False)
+    for name, source in (("encoder", saved), ("depth", saved), ("pose", fresh)):
+        expected, found = source.networks[name].state_dict(), partly.networks[name].state_dict()
+        assert all(torch.equal(found[key], expected[key]) for key in expected), name
+
+
+def test_a_resumed_run_fetches_no_weights_to_start_from(footage, tmp_path, monkeypatch):
+    def no_network(*args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    network = NetworkConfig(weights_init="pretrained", pose_weights_init="pretrained")
+    config = replace(configuration(footage), network=network)
+    training = assembly.build_training_set(config)
+    method, _ = assembly.build(config, training, resuming=True)
+    assert {"encoder", "pose_encoder"} <= set(method.networks)
+    with pytest.raises(UserError, match="--weights_init scratch"):
+        assembly.build(config, training, resuming=False)
+
+
+def test_the_data_sets_with_kitti_intrinsics_are_those_that_read_them():
+    sources = {name: source for name, source in DATASETS.items() if isinstance(source, type)}  # the rest: functions
+    read_them = {name for name, source in sources.items() if issubclass(source, KittiSource)}
+    assert read_them == set(HAVE_KITTI_INTRINSICS)

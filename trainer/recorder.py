@@ -1,0 +1,128 @@
+"""What a run leaves behind: lines and pictures of its steps, its checkpoints; and how it goes on from the last."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from selfsup_depth.checkpoints import load_checkpoint, load_into, save_checkpoint
+from selfsup_depth.config import RunConfig
+from selfsup_depth.errors import UserError
+from selfsup_depth.structures import Losses
+from trainer.guard import FiniteGuard
+from trainer.health import HealthMonitor
+from trainer.hooks import Hooks, Validation
+from trainer.logs import RunLog
+from trainer.progress import TrainingProgress
+from trainer.run_folder import last_checkpoint, run_folder
+from trainer.state import TrainingState, capture, changed_options, restore
+
+#: Steps between lines of the log and readings of the loss.
+LOG_EVERY = 10
+#: Options that a resumed run may change without changing its numbers so far.
+MAY_CHANGE = frozenset(
+    {"resume", "num_workers", "num_epochs", "log_dir", "log_frequency", "save_frequency", "save_steps",
+     "data_path", "no_cuda", "load_weights_folder", "weights_format", "models_to_load"}
+)  # fmt: skip
+
+
+class Recorder:
+    """Writes into the folder of a run; nothing is saved after a loss that was no number."""
+
+    def __init__(self, state: TrainingState, guard: FiniteGuard, hooks: Hooks, run: RunConfig) -> None:
+        self.state, self.guard, self.hooks, self.run = state, guard, hooks, run
+        self.folder = run_folder(run)
+        self.console = Console(soft_wrap=True)
+        self.health = HealthMonitor()
+        self._unlogged: list[Losses] = []
+
+    def start(self) -> None:
+        """Open the log, at the step where the run stands."""
+        self.log = RunLog(self.folder, go_on_from_step=self.state.position.step)
+
+    def close(self) -> None:
+        self.log.close()
+
+    def step(self, losses: Losses, progress: TrainingProgress, *, ends_epoch: bool) -> None:
+        """The step just taken: a line of the log for every few of them, a picture now and then."""
+        step = self.state.position.step
+        # without maps and graphs, which would hold on to the device's memory
+        bare = Losses({name: term.detach() for name, term in losses.terms.items()}, {}, losses.health)
+        self._unlogged.append(bare)
+        if step % LOG_EVERY == 0 or ends_epoch:
+            kept, self._unlogged = self._unlogged, []
+            self._log_steps(kept, progress)
+        if self._is_time_for_pictures(step):
+            for name, picture in self.hooks.picture(losses).items():
+                self.log.picture(name, step, picture)
+
+    def epoch(self, epoch: int, validation: Validation) -> None:
+        """The score of an epoch, and its checkpoints: the best so far, weights_N, the last."""
+        position, models = self.state.position, self.folder / "models"
+        self.log.write("validation", position.step, {"epoch": epoch, **validation.values})
+        text = ", ".join(f"{name} {value:.4g}" for name, value in validation.values.items())
+        self.console.print(f"epoch {epoch + 1}: {text} ({validation.protocol})", highlight=False)
+        best = position.best_score
+        if math.isfinite(validation.score) and (best is None or validation.score < best):
+            position.best_score = validation.score
+            self._save(models / "best", validation)
+        if (epoch + 1) % self.run.save_frequency == 0:
+            self._save(models / f"weights_{epoch}", validation)
+        self.save_last(validation)
+
+    def save_last(self, validation: Validation | None = None) -> None:
+        """The checkpoint from which a run goes on."""
+        self._save(self.folder / "models" / "last", validation, capture(self.state, self.hooks.options))
+
+    def resume(self) -> bool:
+        """Put the state of the last checkpoint back; False when there is none yet.
+
+        Raises UserError when options that decide the numbers differ.
+        """
+        folder = last_checkpoint(self.folder)
+        if folder is None:
+            self.console.print(f"--resume: {self.folder} holds no checkpoint yet, starting from the beginning")
+            return False
+        checkpoint = load_checkpoint(folder, with_training_state=True)
+        saved = checkpoint.training_state
+        assert saved is not None  # load_checkpoint says it when a folder has none
+        changed = changed_options(saved["options"], self.hooks.options, MAY_CHANGE)
+        if changed:
+            raise UserError(
+                f"--resume goes on to the same numbers, but these options differ from those of {folder}: "
+                f"{'; '.join(changed)}. Use the same options, or start a run of another --model_name with "
+                f"--load_weights_folder {folder}"
+            )
+        load_into(self.state.method.networks, checkpoint, None)
+        restore(saved, self.state)
+        position = self.state.position
+        self.console.print(f"resuming at epoch {position.epoch + 1}, step {position.step}")
+        return True
+
+    def _log_steps(self, kept: list[Losses], progress: TrainingProgress) -> None:
+        position = self.state.position
+        mean = {name: float(torch.stack([one.terms[name] for one in kept]).mean()) for name in kept[0].terms}
+        health = {name: float(torch.stack([one.health[name] for one in kept]).mean()) for name in kept[0].health}
+        loss = sum(mean.values())
+        shown = progress.show(loss)
+        rate = self.state.optimizer.param_groups[0]["lr"]
+        values = {"epoch": position.epoch, "loss": loss, "learning_rate": rate, **shown, **mean, **health}
+        self.log.write("train", position.step, values)
+        for one in kept:
+            for sentence in self.health.watch(position.step, one):
+                self.console.print(f"[yellow]warning[/yellow] {sentence}", highlight=False)
+                self.log.write("health", position.step, {"finding": sentence})
+
+    def _is_time_for_pictures(self, step: int) -> bool:
+        every = self.run.log_frequency if step <= 2000 else 8 * self.run.log_frequency
+        return step % every == 0
+
+    def _save(self, folder: Path, validation: Validation | None, state: dict[str, Any] | None = None) -> None:
+        self.guard.check()
+        meta = self.hooks.describe(self.state.position, validation)
+        with self.state.average.applied():
+            save_checkpoint(folder, dict(self.state.method.networks.items()), meta, state)
