@@ -63,7 +63,7 @@ class EvaluateConfig:
     """Evaluation protocol by name, when the one that belongs to the data is not wanted."""
     extra_metrics: tuple[ExtraName, ...] = ()
     """Also score: edges (placement of depth boundaries, in pixels; needs dense ground truth) and point_cloud (Chamfer
-    distance, precision, recall, F-score and IoU of the surfaces in space; 2 to 20 s an image of 640x640)."""
+    distance, precision, recall, F-score and IoU of the surfaces in space; 3 to 20 s an image of 640x640)."""
     point_cloud_thresholds: tuple[float, ...] = (0.1,)
     """Distances in metres below which a point counts as found."""
     point_cloud_queries: int = 0

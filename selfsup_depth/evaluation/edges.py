@@ -12,8 +12,7 @@ from skimage.feature import canny
 from selfsup_depth.errors import UserError
 
 SIGMA = 1.0  #: of Canny's Gaussian, pixels
-#: Canny's thresholds on eight times the gradient of log depth per pixel (scikit-image's defaults): 0.2 is a jump by
-#: about 7 %.
+#: Canny's thresholds on the Sobel gradient of log depth (scikit-image's defaults): 0.2 is a jump by about 8 %.
 LOW, HIGH = 0.1, 0.2
 RADIUS = 10.0  #: pixels; a predicted edge farther from every true one is of something else
 #: Of the valid pixels of dense ground truth, at least this share have nothing but valid neighbours.

@@ -51,8 +51,8 @@ def point_cloud_scores(
     """Nearest-neighbour scores of Spencer et al. ("Deconstructing ...", TMLR 2022; after Ornek et al., 2022).
 
     Both maps are unprojected at the pixels that are valid in the truth. A map of 640x640 (410 000 points) takes
-    2.5 s on one core when the prediction is roughly right and up to 20 s when it is far off (flat, or noise); with
-    10 000 `queries` 0.2 to 0.6 s.
+    3 to 4 s on one core when the prediction is roughly right and up to 20 s when it is far off (flat, or noise);
+    with 10 000 `queries` about half a second.
 
     Args:
         prediction, truth: [H, W] metres, > 0 and finite where valid.

@@ -24,6 +24,7 @@ def test_frames_sides_and_neighbours(trees, ask):
     path = trees.simsin()
     dataset = build_dataset("simsin", ask(data_path=path, frame_ids=(0, -1, 1, "s"), **SQUARE))
     assert dataset.report.left_out == {"neighbour frame -1 missing": 2, "neighbour frame +1 missing": 2}
+    assert dataset.report.examples["neighbour frame -1 missing"] == ["apartment_0/000_0 0 l", "apartment_0/000_1 0 r"]
     assert dataset.report.examples["neighbour frame +1 missing"][0].endswith("apartment_0/004_0.jpg")
     files = ["001_1", "000_1", "002_1", "001_0"]
     expected = torch.stack([read_image(str(path / "apartment_0" / f"{name}.png")) for name in files])

@@ -36,6 +36,18 @@ def test_by_hand():
     assert baseline.aligned.abs_rel == pytest.approx((1.5 / 1 + 1.5 / 4) / 2)
 
 
+def test_aligned_constants_follow_the_protocols_median():
+    # torch.median of 1 and 4 is 1: errors 0 and 3/4.
+    baseline = constant_baseline([np.array([1.0, 4.0])], PROTOCOLS["simsin"])
+    assert baseline.aligned.abs_rel == pytest.approx(0.375) and baseline.aligned.mae == pytest.approx(1.5)
+
+
+def test_whole_maps_are_cropped_as_the_protocol_says():
+    truth = np.full((480, 640), 9.0)
+    truth[16:464, 16:624] = 2.0
+    assert best_constant_depth([truth], PROTOCOLS["nyuv2"]).abs_rel == 0
+
+
 def test_images_count_the_same_however_many_pixels():
     # One pixel at 2 m against a thousand at 40 m; per image the weights are 1/2 and 1/40: 2 m wins.
     assert constant_baseline([np.array([2.0]), np.full(1000, 40.0)], BUILTIN).depth == 2.0

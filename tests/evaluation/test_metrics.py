@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfsup_depth.evaluation.metrics import SCORE_NAMES, depth_scores, mean_scores
+from selfsup_depth.evaluation.metrics import (
+    DISTDEPTH_COLUMNS,
+    MONODEPTH2_COLUMNS,
+    SCORE_NAMES,
+    depth_scores,
+    mean_scores,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "selfsup_golden.json"
 
@@ -17,7 +23,8 @@ def test_golden_values():
     expected = golden["compute_errors gt=linspace(1,60,50) pred=gt*(1+.3 sin k)"]
     truth = np.linspace(1, 60, 50)
     prediction = truth * (1 + 0.3 * np.sin(np.arange(50)))
-    assert astuple(depth_scores(truth, prediction)) == pytest.approx(expected, rel=1e-12)
+    scores = depth_scores(truth, prediction)
+    assert [getattr(scores, name) for name in MONODEPTH2_COLUMNS] == pytest.approx(expected, rel=1e-12)
 
 
 def test_by_hand():
@@ -28,6 +35,13 @@ def test_by_hand():
     assert scores.rmse == pytest.approx(1.0)
     assert scores.rmse_log == pytest.approx(np.sqrt((np.log(2) ** 2 + np.log(1.25) ** 2) / 2))
     assert (scores.a1, scores.a2, scores.a3) == (0.0, 0.5, 0.5)
+    assert scores.mae == pytest.approx(1.0)
+
+
+def test_mae_is_in_metres_and_linear():
+    # Errors of 1 and 3 m: mean 2 m, while the root of the mean square is sqrt(5).
+    scores = depth_scores(np.array([2.0, 4.0]), np.array([1.0, 7.0]))
+    assert scores.mae == pytest.approx(2.0) and scores.rmse == pytest.approx(np.sqrt(5))
 
 
 def test_each_threshold_is_a_power_of_the_first():
@@ -50,7 +64,7 @@ def test_float32_input_is_scored_in_float64():
 
 def test_perfect_prediction():
     truth = np.array([0.5, 7.0, 79.0])
-    assert astuple(depth_scores(truth, truth)) == (0, 0, 0, 0, 1, 1, 1)
+    assert astuple(depth_scores(truth, truth)) == (0, 0, 0, 0, 1, 1, 1, 0)
 
 
 @pytest.mark.parametrize(("truth", "prediction"), [([], []), ([1.0], [1.0, 2.0])])
@@ -68,5 +82,7 @@ def test_mean_counts_each_image_once_whatever_its_pixels():
 
 
 def test_names_follow_the_published_order():
-    assert SCORE_NAMES == ("abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3")
+    assert MONODEPTH2_COLUMNS == ("abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3")
+    assert DISTDEPTH_COLUMNS == ("mae", "abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3")
+    assert set(SCORE_NAMES) == set(DISTDEPTH_COLUMNS)
     assert not depth_scores(np.array([1.0]), np.array([np.nan])).finite

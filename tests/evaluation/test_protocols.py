@@ -65,10 +65,66 @@ def test_protocol_of_a_data_sets_own_depth():
     assert protocol_of_dataset("kitti").name == "kitti_lidar"  # "eigen" is one list with one published truth
     assert protocol_of_dataset("stereo_folder").crop is GARG_CROP
     assert protocol_of_dataset("simsin").max_depth == 10
-    for dataset in set(DATASETS) - {"kitti_odom"}:
+    for dataset in set(DATASETS) - {"kitti_odom", "unisin"}:
         assert protocol_of_dataset(dataset).ground_truth == "dataset"
-    with pytest.raises(UserError, match="--dataset kitti_odom has no ground-truth depth"):
-        protocol_of_dataset("kitti_odom")
+    for dataset in ("kitti_odom", "unisin"):
+        with pytest.raises(UserError, match=f"--dataset {dataset} has no ground-truth depth"):
+            protocol_of_dataset(dataset)
+
+
+# ------------------------------------------------------------------ DistDepth's protocols
+
+
+@pytest.mark.parametrize("name", ["va", "nyuv2", "simsin"])
+def test_distdepths_rules(name):
+    protocol = find_protocol(name)
+    assert (protocol.min_depth, protocol.max_depth, protocol.crop) == (1e-3, 10.0, None)
+    assert (protocol.resized, protocol.median, protocol.plane) == ("depth", "lower", 3.0)
+    assert protocol.columns[:2] == ("mae", "abs_rel")
+    # 0.01 < truth <= 10: the far end counts, the near one does not
+    depth = np.array([[0.0, 0.01, 0.0101, 9.99, 10.0, 10.001, np.nan, np.inf]])
+    assert protocol.valid_mask(depth).tolist() == [[False, False, True, True, True, False, False, False]]
+    assert protocol_of_dataset(name) is protocol
+
+
+def test_only_published_indoor_numbers_need_aligned_corners():
+    assert {name for name, protocol in PROTOCOLS.items() if protocol.align_corners} == {"va", "nyuv2"}
+
+
+def test_kitti_tables_keep_their_seven_columns():
+    for name in ("eigen", "eigen_benchmark", "kitti_lidar", "kitti_improved", "builtin", "stereo_folder"):
+        protocol = PROTOCOLS[name]
+        assert len(protocol.columns) == 7 and "mae" not in protocol.columns
+        assert (protocol.resized, protocol.align_corners, protocol.median) == ("inverse_depth", False, "mean")
+
+
+def test_nyuv2_crops_whole_maps_and_takes_cropped_ones_as_they_are():
+    rows, columns = np.mgrid[:480, :640]
+    whole = (rows + columns / 1000).astype(np.float32)
+    protocol = find_protocol("nyuv2")
+    cropped = protocol.fit(whole, "x")
+    assert cropped.shape == (448, 608)
+    assert np.array_equal(cropped, whole[16:464, 16:624])
+    assert protocol.fit(cropped, "x") is cropped
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("va", (480, 640), "of room 3 l has 480x640 pixels, but protocol va is defined on 640x640: give"),
+        ("nyuv2", (512, 512), "has 512x512 pixels, but protocol nyuv2 is defined on 448x608 or 480x640: give"),
+        ("nyuv2", (640, 480), "has 640x480 pixels"),
+    ],
+)
+def test_maps_of_another_size_than_the_published_are_refused(name, shape, message):
+    with pytest.raises(UserError, match=message):
+        find_protocol(name).fit(np.ones(shape), "room 3 l")
+
+
+def test_other_protocols_take_any_size():
+    for name in ("eigen", "indoor", "simsin", "builtin"):
+        truth = np.ones((3, 5))
+        assert find_protocol(name).fit(truth, "x") is truth
 
 
 def test_unknown_protocol():

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.metrics import depth_scores
 from selfsup_depth.evaluation.modes import ScoringMode
 from selfsup_depth.evaluation.protocols import PROTOCOLS
-from selfsup_depth.evaluation.scoring import resize_inverse_depth, score_image
+from selfsup_depth.evaluation.scoring import depth_at_size, resize_inverse_depth, score_image
 
-EIGEN, BUILTIN = PROTOCOLS["eigen"], PROTOCOLS["builtin"]
+EIGEN, BUILTIN, SIMSIN = PROTOCOLS["eigen"], PROTOCOLS["builtin"], PROTOCOLS["simsin"]
 METRIC = ScoringMode(align=False)
 UP_TO_SCALE = ScoringMode(align=True, metric=False, scale_source="the checkpoint is up to scale")
 
@@ -135,6 +136,68 @@ def test_published_order_on_an_independent_calculation():
     row = score_image(torch.from_numpy(disparity)[None], truth, "x", EIGEN, ScoringMode(True, 5.4))
     assert row.aligned is not None
     assert astuple(row.aligned) == pytest.approx(astuple(expected), rel=1e-5)
+
+
+# ------------------------------------------------------------------ DistDepth's protocols
+
+
+def test_distdepth_resizes_depth_and_not_its_inverse():
+    # Between 1 m and 3 m with corners on corners: 1, 2, 3 m at three pixels; the inverse would give 1.5 m.
+    truth = np.array([[0.0, 2.0, 0.0]])
+    row = score_image(torch.tensor([[[1.0, 1 / 3]]]), truth, "x", replace(SIMSIN, align_corners=True), METRIC)
+    assert row.unaligned is not None and row.unaligned.mae == pytest.approx(0, abs=1e-6)
+    by_inverse = score_image(torch.tensor([[[1.0, 1 / 3]]]), truth, "x", PROTOCOLS["indoor"], METRIC)
+    assert by_inverse.unaligned is not None and by_inverse.unaligned.mae == pytest.approx(0.5)
+
+
+def test_aligned_corners_put_first_on_first_and_last_on_last():
+    depth = torch.tensor([[[1.0, 5.0]]])
+    # 2 -> 5 pixels: 1, 2, 3, 4, 5 between the corners; half-pixel centres give 1, 1.4, 3, 4.6, 5.
+    for protocol, expected in ((PROTOCOLS["va"], [1, 2, 3, 4, 5]), (SIMSIN, [1, 1.4, 3, 4.6, 5])):
+        assert depth_at_size(1 / depth, (1, 5), protocol)[0].tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_lower_median_of_an_even_count():
+    truth = np.array([[2.0, 4.0]])
+    flat = inverse(np.array([[1.0, 1.0]]))
+    assert score_image(flat, truth, "x", SIMSIN, METRIC).ratio == pytest.approx(2.0)  # torch.median: 2
+    assert score_image(flat, truth, "x", PROTOCOLS["indoor"], METRIC).ratio == pytest.approx(3.0)  # numpy: 3
+
+
+def test_distdepths_order_on_an_independent_calculation():
+    """Depth resized with aligned corners, mask, torch.median, clamp, metrics, written again with torch alone."""
+    generator = torch.Generator().manual_seed(5)
+    predicted = 0.5 + 12 * torch.rand(1, 16, 16, generator=generator)
+    truth = 12 * torch.rand(640, 640, generator=generator)
+    truth[::7] = 0
+    big = torch.nn.functional.interpolate(predicted[None], (640, 640), mode="bilinear", align_corners=True)[0, 0]
+    mask = (truth > 0.01) & (truth <= 10)
+    g, p = truth[mask].double(), big[mask].double()
+    p = (p * (g.median() / p.median())).clamp(1e-3, 10)
+    ratio = torch.maximum(g / p, p / g)
+    expected = [
+        (g - p).abs().mean(), ((g - p).abs() / g).mean(), ((g - p) ** 2 / g).mean(), ((g - p) ** 2).mean().sqrt(),
+        ((g.log() - p.log()) ** 2).mean().sqrt(), *((ratio < 1.25**k).double().mean() for k in (1, 2, 3)),
+    ]  # fmt: skip
+    row = score_image(1 / predicted, truth.numpy(), "x", PROTOCOLS["va"], ScoringMode(align=True))
+    assert row.aligned is not None and row.valid_pixels == int(mask.sum())
+    found = [getattr(row.aligned, name) for name in PROTOCOLS["va"].columns]
+    assert found == pytest.approx([float(value) for value in expected], rel=1e-5)
+
+
+def test_nyuv2_compares_with_the_centre_of_whole_maps():
+    rows, columns = np.mgrid[:480, :640]
+    whole = (1 + rows / 100 + columns / 1000).astype(np.float32)
+    exact = inverse(whole[16:464, 16:624])  # of the image that the data set shows
+    for truth in (whole, whole[16:464, 16:624]):
+        row = score_image(exact, truth, "x", PROTOCOLS["nyuv2"], METRIC)
+        assert row.valid_pixels == 448 * 608
+        assert row.unaligned is not None and row.unaligned.mae == pytest.approx(0, abs=1e-5)
+
+
+def test_a_protocols_size_is_checked_before_anything_is_scored():
+    with pytest.raises(UserError, match="protocol va is defined on 640x640"):
+        score_image(torch.ones(1, 4, 4), np.ones((4, 4)), "x", PROTOCOLS["va"], METRIC)
 
 
 def test_wrong_shapes_are_refused():
