@@ -16,7 +16,7 @@ from selfsup_depth import __version__
 from selfsup_depth.evaluation.accumulator import EvaluationResult
 from selfsup_depth.evaluation.baselines import ConstantBaseline
 from selfsup_depth.evaluation.extras import ExtraMean
-from selfsup_depth.evaluation.metrics import SCORE_NAMES, DepthScores
+from selfsup_depth.evaluation.metrics import MONODEPTH2_COLUMNS, SCORE_NAMES, DepthScores
 
 NAMES_SHOWN = 5
 
@@ -75,7 +75,8 @@ def write_summary(summary: Mapping[str, Any], path: Path) -> None:
 def score_table(result: EvaluationResult, baseline: ConstantBaseline | None = None) -> Table:
     """Aligned and un-aligned scores, the headline marked, and what constants reach; fits 80 columns."""
     columns = result.protocol.columns
-    table = Table(box=None, pad_edge=False)
+    narrow = len(columns) > len(MONODEPTH2_COLUMNS)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0) if narrow else (0, 1))
     table.add_column("", no_wrap=True)
     for name in columns:
         table.add_column(name, justify="right")
@@ -152,4 +153,4 @@ def _title(name: str, result: EvaluationResult) -> str:
         return f"\npoint clouds ({column}), metres"
     if name.startswith("dir_"):
         return f"\nside of the plane at {result.protocol.plane:g} m ({column}), %"
-    return f"\ndepth edges ({column}), pixels; images without any predicted edge, %"
+    return f"\ndepth edges ({column}), pixels; predictions without any, %"

@@ -25,6 +25,7 @@ def what_to_ask(name: str, trees) -> dict:
         "kitti_odom": lambda: {"data_path": trees.kitti_odom(), "lines": ("9 1 l", "9 2 r", "9 99 l")},
         "stereo_folder": lambda: {"data_path": trees.stereo_folder(parts=("train",))},
         "simsin": lambda: {"data_path": trees.simsin()},
+        "builtin_indoor": lambda: {"data_path": trees.simsin()},
         "unisin": lambda: {"data_path": write_unisin(trees.root, sequences=("hall_0", "hall_1"))},
         "va": lambda: {"data_path": write_va(trees.root, frames=10, calibrated=True)},
         "nyuv2": lambda: {"data_path": write_nyu_folder(trees.root), "part": "test"},

@@ -142,7 +142,7 @@ def test_in_files_and_tables(tmp_path: Path):
     console = Console(file=io.StringIO(), width=80)
     print_result(result, None, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "depth edges (un-aligned), pixels; images without any predicted edge, %, 1 images:" in text
+    assert "depth edges (un-aligned), pixels; predictions without any, %, 1 images:" in text
     assert "side of the plane at 3 m (un-aligned), %, 2 images:" in text
     assert "point clouds (un-aligned), % nearer than 0.2 m, 2 images:" in text
     assert "edges: 1 images without (all of) its numbers, the first, room 1 l: Edges need dense" in text

@@ -60,6 +60,28 @@ def test_up_to_scale_says_not_metric():
     assert "the checkpoint runs/m is up to scale" in mono and "0.500" not in mono
 
 
+def test_kitti_shows_seven_numbers_and_files_hold_mae_too(tmp_path: Path):
+    text = printed(ScoringMode(align=False))
+    assert "abs_rel  sq_rel" in text and "mae" not in text
+    write_per_image(result(ScoringMode(align=False)), tmp_path / "per_image.csv")
+    row = next(csv.DictReader((tmp_path / "per_image.csv").read_text().splitlines()))
+    assert float(row["unaligned_mae"]) == pytest.approx(10.0) and list(row)[4:11] == [
+        f"aligned_{name}" for name in ("abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3")
+    ]
+
+
+def test_distdepths_table_begins_with_mae_and_fits_80_columns():
+    stream = [(torch.full((1, 2, 2), 0.5), np.full((2, 2), 3.0), "room 0 l")]
+    console = Console(file=io.StringIO(), width=80)
+    scores = evaluate(stream, PROTOCOLS["simsin"], ScoringMode(align=False))
+    print_result(scores, constant_baseline([np.array([3.0, 3.0])], PROTOCOLS["simsin"]), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    header = next(line for line in text.splitlines() if "abs_rel" in line)
+    assert header.split() == ["mae", "abs_rel", "sq_rel", "rmse", "rmse_log", "a1", "a2", "a3"]
+    row = next(line for line in text.splitlines() if line.startswith("> un-aligned"))
+    assert row.split()[3:5] == ["1.000", "0.333"]  # 2 m for 3 m
+
+
 def test_summary_holds_what_is_needed_to_read_the_numbers(tmp_path: Path):
     write_summary(summarise(result(MONO), None, {"checkpoint": {"folder": "runs/m"}}), tmp_path / "summary.json")
     summary = json.loads((tmp_path / "summary.json").read_text())

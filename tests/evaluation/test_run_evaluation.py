@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,13 @@ from rich.console import Console
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.accumulator import EvaluationResult
 from selfsup_depth.evaluation.config import EvaluateConfig, ExportConfig
+from selfsup_depth.evaluation.evaluation_data import open_data
+from selfsup_depth.evaluation.image_list import choose_list
+from selfsup_depth.evaluation.prediction_sources import FromModel
 from selfsup_depth.evaluation.run_evaluation import run_evaluation
 from selfsup_depth.evaluation.run_export import run_export
 from splits import eigen_to_benchmark_ids, read_split
-from tests.evaluation.kitti_files import RedModel, depth_of, write_improved_depth, write_kitti_raw
+from tests.evaluation.kitti_files import CX, CY, FX, RedModel, depth_of, write_improved_depth, write_kitti_raw
 
 DRIVE = "2011_09_26/2011_09_26_drive_0002_sync"
 LINES = [f"{DRIVE} {frame} l" for frame in (5, 3, 9, 12, 0)]
@@ -125,6 +129,24 @@ def test_results_lie_beside_the_checkpoint_by_default(data: Path):
     assert Path("runs/weights_19_evaluation_lists_mono/per_image.csv").is_file()
 
 
+@pytest.mark.parametrize("list_of_images", ["lists", "./lists/", "../{here}/lists"])
+def test_file_names_hold_no_path(data: Path, tmp_path: Path, list_of_images: str):
+    """Published: the results' name has the weights' path in it, and fails with its slashes."""
+    weights = tmp_path / "runs" / "a" / "b" / "weights_3"
+    options = small(eval_split=list_of_images.format(here=tmp_path.name), save_pred_disps=True)
+    run(RedModel(), eval_mono=True, eval_out_dir=None, load_weights_folder=weights, **options)
+    folder = tmp_path / "runs" / "a" / "b" / "weights_3_evaluation_lists_mono"
+    names = ["disps_lists_split.json", "disps_lists_split.npy", "per_image.csv", "summary.json"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+
+
+def test_the_list_of_the_folder_where_one_is_has_its_name(data: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "lists")
+    options = small(eval_split=".", data_path=data, eval_out_dir=None, load_weights_folder=tmp_path / "weights")
+    run(RedModel(), eval_mono=True, **options)
+    assert (tmp_path / "weights_evaluation_lists_mono" / "summary.json").is_file()
+
+
 def test_results_that_cannot_be_written_are_said_before_the_work(data: Path):
     Path("file").write_text("")
     model = RedModel()
@@ -213,6 +235,72 @@ def test_an_export_of_another_list_is_refused(data: Path, tmp_path: Path):
         run(RedModel(), **small(eval_stereo=True, gt_path=tmp_path / "gt.npz"))
 
 
+def test_a_given_depth_path_wins_over_an_export_that_lies_about(tmp_path: Path):
+    lines = read_split("eigen_benchmark", "test")
+    write_kitti_raw(tmp_path / "kitti", lines, scans=False)
+    write_improved_depth(tmp_path / "improved", lines)
+    default = tmp_path / "kitti" / "splits" / "eigen_benchmark"
+    default.mkdir(parents=True)
+    np.savez(default / "gt_depths.npz", data=np.ones((652, 38, 124), np.float32))  # of something else
+    np.save("all.npy", np.stack([1 / depth_of(int(line.split()[1])) for line in lines]))
+    options: dict[str, object] = {"data_path": Path("kitti"), "ext_disp_to_eval": Path("all.npy"), "eval_mono": True}
+    result, _ = run(eval_split="eigen_benchmark", depth_path=Path("improved"), **options)
+    assert result is not None and result.headline.abs_rel == pytest.approx(0, abs=1e-6)
+    exported, _ = run(eval_split="eigen_benchmark", **options)
+    assert exported is not None and exported.headline.abs_rel > 0.1
+
+
+# ------------------------------------------------------------------ extra metrics
+
+
+def test_sparse_truth_has_point_clouds_but_no_edges(data: Path):
+    result, text = run(RedModel(), **small(eval_stereo=True, extra_metrics=("edges", "point_cloud")))
+    assert result is not None
+    means = {extra.name: extra.mean for extra in result.extras}
+    assert "edge_acc" not in means and means["dir_acc"] == 100
+    assert means["f_score@0.1"] == 100 and means["chamfer"] == pytest.approx(0, abs=1e-4)
+    assert "edges: 5 images without (all of) its numbers, the first" in text
+    assert "Edges need dense ground truth, but 13." in text
+
+
+def test_point_clouds_are_seen_by_the_rectified_camera(data: Path):
+    """Not by K_02, which is of the image before rectification; pixels count from the corner."""
+    config = EvaluateConfig(eval_mono=True, **small())  # type: ignore[arg-type]
+    opened = open_data(config, choose_list(config), (19, 62))
+    camera = opened.camera(0)
+    assert camera is not None
+    assert camera(38, 124).tolist() == [[FX, 0, CX + 0.5], [0, FX, CY + 0.5], [0, 0, 1]]
+    assert camera(19, 62)[0].tolist() == [FX / 2, 0, (CX + 0.5) / 2]
+
+
+def test_stored_predictions_need_the_data_set_for_point_clouds_alone(data: Path, tmp_path: Path):
+    frames = [int(line.split()[1]) for line in LINES]
+    np.save("stored.npy", np.stack([1 / depth_of(frame) for frame in frames]))
+    np.savez("gt.npz", data=np.stack([depth_of(frame) for frame in frames]))
+    options: dict[str, object] = {"ext_disp_to_eval": Path("stored.npy"), "gt_path": Path("gt.npz"), "eval_mono": True}
+    options |= {"eval_split": "lists", "protocol": "eigen"}
+    dense, _ = run(extra_metrics=("edges",), **options)
+    assert dense is not None and dense.extras[0].name == "edge_acc" and dense.extras[0].mean == 0
+    clouds = ("point_cloud",)
+    with pytest.raises(UserError, match="--extra_metrics point_cloud needs the camera of each image"):
+        run(extra_metrics=clouds, **options)
+    result, _ = run(extra_metrics=clouds, point_cloud_queries=50, data_path=Path("kitti"), **options)
+    assert result is not None and result.extras[0].name == "chamfer" and result.extras[0].images == 5
+
+
+# ------------------------------------------------------------------ what cannot happen from the command line
+
+
+def test_parts_that_are_missing_are_said(data: Path):
+    config = EvaluateConfig(eval_mono=True, no_eval=True, save_pred_disps=True, **small())  # type: ignore[arg-type]
+    opened = open_data(config, choose_list(config), (38, 124))
+    with pytest.raises(ValueError, match="opened without ground truth"):
+        opened.ground_truths(0)
+    model = FromModel(RedModel(), Path("weights"), config)
+    with pytest.raises(ValueError, match="needs images to predict from"):
+        model.stream(replace(opened, images=None))
+
+
 # ------------------------------------------------------------------ the benchmark's submission
 
 
@@ -274,6 +362,41 @@ WEIGHTS, FILE = {"load_weights_folder": Path("weights")}, {"ext_disp_to_eval": P
             {"eval_mono": True, "no_eval": True, "save_pred_disps": True, "gt_path": Path("x"), **WEIGHTS},
             "--gt_path is of no use with --no_eval",
         ),
+        (
+            {
+                "eval_mono": True, "no_eval": True, "save_pred_disps": True, "pred_depth_scale_factor": 5.4, **WEIGHTS,
+            },
+            "--pred_depth_scale_factor is of no use with --no_eval",
+        ),
+        (
+            {"eval_mono": True, "no_eval": True, "save_pred_disps": True, "disable_median_scaling": True, **WEIGHTS},
+            "--disable_median_scaling is of no use with --no_eval",
+        ),
+        (
+            {"eval_mono": True, "no_eval": True, "save_pred_disps": True, "extra_metrics": ("edges",), **WEIGHTS},
+            "--extra_metrics is of no use with --no_eval",
+        ),
+        (
+            {"eval_mono": True, "dataset": "kitti_depth", "depth_path": Path("x"), "gt_path": Path("y"), **WEIGHTS},
+            "--depth_path and --gt_path both name the ground truth",
+        ),
+        (
+            {"eval_mono": True, "eval_split": "eigen", "protocol": "benchmark", **WEIGHTS},
+            "--eval_split eigen and --protocol benchmark do not belong together",
+        ),
+        (
+            {"eval_mono": True, "eval_split": "benchmark", "protocol": "eigen", **WEIGHTS},
+            "--eval_split benchmark and --protocol eigen do not belong together",
+        ),
+        (
+            {"eval_stereo": True, "eval_split": "benchmark", "gt_path": Path("x"), **WEIGHTS},
+            "--gt_path is of no use with --eval_split benchmark",
+        ),
+        (
+            {"eval_stereo": True, "eval_split": "benchmark", "extra_metrics": ("edges",), **WEIGHTS},
+            "--extra_metrics is of no use with --eval_split benchmark",
+        ),
+        ({"eval_mono": True, "dataset": "unisin", **WEIGHTS}, "unisin has no ground-truth depth"),
         ({"eval_mono": True, "depth_path": Path("improved"), **WEIGHTS}, "which protocol eigen does not use"),
         ({"eval_mono": True, "eval_eigen_to_benchmark": True, **WEIGHTS}, "use --eval_split eigen_benchmark"),
         ({"eval_mono": True, "post_process": True, **FILE}, "--post_process needs a network to run"),
@@ -291,6 +414,28 @@ def test_impossible_options(options, message, tmp_path):
     (tmp_path / "kitti").mkdir()
     with pytest.raises(UserError, match=message):
         run(RedModel() if "load_weights_folder" in options else None, data_path=tmp_path / "kitti", **options)
+
+
+def test_the_built_in_drive_has_no_truth_of_kitti(tmp_path):
+    with pytest.raises(UserError, match="--protocol eigen takes its ground truth from KITTI, but without --data_path"):
+        run(RedModel(), eval_mono=True, protocol="eigen")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"point_cloud_thresholds": (0.2,)}, "--point_cloud_thresholds is of no use without --extra_metrics point_cl"),
+        ({"point_cloud_queries": 10, "extra_metrics": ("edges",)}, "--point_cloud_queries is of no use without"),
+        ({"point_cloud_thresholds": (), "extra_metrics": ("point_cloud",)}, "different distances above 0 .*found none"),
+        ({"point_cloud_thresholds": (0.1, 0.1), "extra_metrics": ("point_cloud",)}, "found 0.1 0.1"),
+        ({"point_cloud_thresholds": (0.1, -1.0), "extra_metrics": ("point_cloud",)}, "found 0.1 -1"),
+        ({"point_cloud_thresholds": (float("nan"),), "extra_metrics": ("point_cloud",)}, "found nan"),
+        ({"point_cloud_queries": -1, "extra_metrics": ("point_cloud",)}, "or 0 for all; found -1"),
+    ],
+)
+def test_impossible_extra_metrics(options, message):
+    with pytest.raises(UserError, match=message):
+        EvaluateConfig(eval_mono=True, **options)
 
 
 @pytest.mark.parametrize(
