@@ -82,11 +82,16 @@ class Protocol:
         top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
         return ground_truth[top : top + height, left : left + width]
 
+    @property
+    def counts_from(self) -> float:
+        """Metres: with a cap, truth beyond this counts."""
+        return self.min_depth if self.nearest_truth is None else self.nearest_truth
+
     def valid_mask(self, ground_truth: NDArray[np.floating]) -> NDArray[np.bool_]:
         """[h, w] bool: the pixels of a ground truth [h, w] (metres, 0 or non-finite = none) that count."""
         with np.errstate(invalid="ignore"):
             if self.cap_ground_truth:
-                mask = ground_truth > (self.min_depth if self.nearest_truth is None else self.nearest_truth)
+                mask = ground_truth > self.counts_from
                 mask &= ground_truth <= self.max_depth if self.includes_cap else ground_truth < self.max_depth
             else:
                 mask = (ground_truth > 0) & np.isfinite(ground_truth)

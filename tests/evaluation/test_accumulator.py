@@ -65,6 +65,11 @@ def test_no_valid_image_at_all():
         evaluate([(torch.ones(1, 2, 2), flat(8000.0), "millimetres")], BUILTIN, METRIC)
 
 
+def test_the_range_that_counts_is_named():
+    with pytest.raises(UserError, match=r"under protocol simsin \(depths of 0.01 to 10 m\)"):
+        evaluate([(torch.ones(1, 2, 2), flat(0.005), "too near")], PROTOCOLS["simsin"], METRIC)
+
+
 def test_a_submission_protocol_cannot_be_scored():
     with pytest.raises(ValueError, match="benchmark has no ground truth"):
         ScoreAccumulator(PROTOCOLS["benchmark"], METRIC)

@@ -1,57 +1,28 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.evaluation.accumulator import EvaluationResult
-from selfsup_depth.evaluation.config import EvaluateConfig, ExportConfig
-from selfsup_depth.evaluation.evaluation_data import open_data
-from selfsup_depth.evaluation.image_list import choose_list
-from selfsup_depth.evaluation.prediction_sources import FromModel
-from selfsup_depth.evaluation.run_evaluation import run_evaluation
+from selfsup_depth.evaluation.accumulator import ScoreAccumulator
+from selfsup_depth.evaluation.benchmark_submission import write_submission
+from selfsup_depth.evaluation.config import ExportConfig
+from selfsup_depth.evaluation.modes import ScoringMode
 from selfsup_depth.evaluation.run_export import run_export
 from splits import eigen_to_benchmark_ids, read_split
-from tests.evaluation.kitti_files import CX, CY, FX, RedModel, depth_of, write_improved_depth, write_kitti_raw
+from tests.evaluation.kitti_files import RedModel, depth_of, write_improved_depth, write_kitti_raw
+from tests.evaluation.running import DRIVE, LINES, run, small
 
-DRIVE = "2011_09_26/2011_09_26_drive_0002_sync"
-LINES = [f"{DRIVE} {frame} l" for frame in (5, 3, 9, 12, 0)]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Five frames and their list under lists/."""
-    root = write_kitti_raw(tmp_path / "kitti", LINES)
-    (tmp_path / "lists").mkdir()
-    (tmp_path / "lists" / "test_files.txt").write_text("\n".join(LINES))
-    return root
-
-
-def run(model: RedModel | None = None, **options: object) -> tuple[EvaluationResult | None, str]:
-    options = {"num_workers": 0, **options}
-    if model is not None:
-        options.setdefault("load_weights_folder", Path("weights"))
-        options.setdefault("eval_out_dir", Path("out"))
-    console = Console(file=io.StringIO(), width=80)
-    result = run_evaluation(EvaluateConfig(**options), lambda folder, device: model, console)  # type: ignore[arg-type]
-    return result, console.file.getvalue()  # type: ignore[attr-defined]
-
-
-@pytest.fixture(autouse=True)
-def _in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def small(**options: object) -> dict[str, object]:
-    return {"data_path": Path("kitti"), "eval_split": "lists", "protocol": "eigen", **options}
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
+whole = ScoreAccumulator.result
 
 
 def test_exact_depth_scores_zero_end_to_end(data: Path):
@@ -174,6 +145,12 @@ def test_a_missing_scan_is_said_and_not_skipped(data: Path):
         run(RedModel(), **small(eval_stereo=True))
 
 
+def test_images_that_get_lost_on_the_way_are_an_error(data: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ScoreAccumulator, "result", lambda self: replace(whole(self), rows=tuple(self.rows[1:])))
+    with pytest.raises(AssertionError, match="5 images went in, 4 rows came out"):
+        run(RedModel(), **small(eval_stereo=True))
+
+
 def test_an_empty_scan_is_a_row_without_scores(data: Path):
     next(data.rglob("velodyne_points/data/0000000009.bin")).write_bytes(b"")
     result, text = run(RedModel(), **small(eval_stereo=True))
@@ -250,57 +227,6 @@ def test_a_given_depth_path_wins_over_an_export_that_lies_about(tmp_path: Path):
     assert exported is not None and exported.headline.abs_rel > 0.1
 
 
-# ------------------------------------------------------------------ extra metrics
-
-
-def test_sparse_truth_has_point_clouds_but_no_edges(data: Path):
-    result, text = run(RedModel(), **small(eval_stereo=True, extra_metrics=("edges", "point_cloud")))
-    assert result is not None
-    means = {extra.name: extra.mean for extra in result.extras}
-    assert "edge_acc" not in means and means["dir_acc"] == 100
-    assert means["f_score@0.1"] == 100 and means["chamfer"] == pytest.approx(0, abs=1e-4)
-    assert "edges: 5 images without (all of) its numbers, the first" in text
-    assert "Edges need dense ground truth, but 13." in text
-
-
-def test_point_clouds_are_seen_by_the_rectified_camera(data: Path):
-    """Not by K_02, which is of the image before rectification; pixels count from the corner."""
-    config = EvaluateConfig(eval_mono=True, **small())  # type: ignore[arg-type]
-    opened = open_data(config, choose_list(config), (19, 62))
-    camera = opened.camera(0)
-    assert camera is not None
-    assert camera(38, 124).tolist() == [[FX, 0, CX + 0.5], [0, FX, CY + 0.5], [0, 0, 1]]
-    assert camera(19, 62)[0].tolist() == [FX / 2, 0, (CX + 0.5) / 2]
-
-
-def test_stored_predictions_need_the_data_set_for_point_clouds_alone(data: Path, tmp_path: Path):
-    frames = [int(line.split()[1]) for line in LINES]
-    np.save("stored.npy", np.stack([1 / depth_of(frame) for frame in frames]))
-    np.savez("gt.npz", data=np.stack([depth_of(frame) for frame in frames]))
-    options: dict[str, object] = {"ext_disp_to_eval": Path("stored.npy"), "gt_path": Path("gt.npz"), "eval_mono": True}
-    options |= {"eval_split": "lists", "protocol": "eigen"}
-    dense, _ = run(extra_metrics=("edges",), **options)
-    assert dense is not None and dense.extras[0].name == "edge_acc" and dense.extras[0].mean == 0
-    clouds = ("point_cloud",)
-    with pytest.raises(UserError, match="--extra_metrics point_cloud needs the camera of each image"):
-        run(extra_metrics=clouds, **options)
-    result, _ = run(extra_metrics=clouds, point_cloud_queries=50, data_path=Path("kitti"), **options)
-    assert result is not None and result.extras[0].name == "chamfer" and result.extras[0].images == 5
-
-
-# ------------------------------------------------------------------ what cannot happen from the command line
-
-
-def test_parts_that_are_missing_are_said(data: Path):
-    config = EvaluateConfig(eval_mono=True, no_eval=True, save_pred_disps=True, **small())  # type: ignore[arg-type]
-    opened = open_data(config, choose_list(config), (38, 124))
-    with pytest.raises(ValueError, match="opened without ground truth"):
-        opened.ground_truths(0)
-    model = FromModel(RedModel(), Path("weights"), config)
-    with pytest.raises(ValueError, match="needs images to predict from"):
-        model.stream(replace(opened, images=None))
-
-
 # ------------------------------------------------------------------ the benchmark's submission
 
 
@@ -340,113 +266,14 @@ def test_submission_of_stored_predictions_needs_no_images():
     assert np.abs(stored - 54 * 256).max() <= 1  # 1 / 0.1 units, times 5.4
 
 
+@pytest.mark.parametrize(("count", "message"), [(501, "more predictions than the benchmark's 500"), (2, "were 2 pred")])
+def test_a_submission_of_another_number_of_maps(count, message, tmp_path):
+    maps = (torch.full((1, 2, 4), 0.1) for _ in range(count))
+    with pytest.raises(UserError, match=message):
+        write_submission(maps, ScoringMode(align=False), tmp_path / "out")
+
+
 @pytest.mark.parametrize(("path", "message"), [(None, "--data_path"), (Path("."), "has no folder image/")])
 def test_submission_without_images(path, message):
     with pytest.raises(UserError, match=message):
         run(RedModel(), eval_split="benchmark", eval_stereo=True, data_path=path)
-
-
-# ------------------------------------------------------------------ options that contradict each other
-
-WEIGHTS, FILE = {"load_weights_folder": Path("weights")}, {"ext_disp_to_eval": Path("disps.npy")}
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "exactly one of --eval_mono"),
-        ({"eval_mono": True}, "either a checkpoint by --load_weights_folder or .*neither was found"),
-        ({"eval_mono": True, **WEIGHTS, **FILE}, "both was found"),
-        ({"eval_mono": True, "no_eval": True, **WEIGHTS}, "nothing to do without --save_pred_disps"),
-        (
-            {"eval_mono": True, "no_eval": True, "save_pred_disps": True, "gt_path": Path("x"), **WEIGHTS},
-            "--gt_path is of no use with --no_eval",
-        ),
-        (
-            {
-                "eval_mono": True, "no_eval": True, "save_pred_disps": True, "pred_depth_scale_factor": 5.4, **WEIGHTS,
-            },
-            "--pred_depth_scale_factor is of no use with --no_eval",
-        ),
-        (
-            {"eval_mono": True, "no_eval": True, "save_pred_disps": True, "disable_median_scaling": True, **WEIGHTS},
-            "--disable_median_scaling is of no use with --no_eval",
-        ),
-        (
-            {"eval_mono": True, "no_eval": True, "save_pred_disps": True, "extra_metrics": ("edges",), **WEIGHTS},
-            "--extra_metrics is of no use with --no_eval",
-        ),
-        (
-            {"eval_mono": True, "dataset": "kitti_depth", "depth_path": Path("x"), "gt_path": Path("y"), **WEIGHTS},
-            "--depth_path and --gt_path both name the ground truth",
-        ),
-        (
-            {"eval_mono": True, "eval_split": "eigen", "protocol": "benchmark", **WEIGHTS},
-            "--eval_split eigen and --protocol benchmark do not belong together",
-        ),
-        (
-            {"eval_mono": True, "eval_split": "benchmark", "protocol": "eigen", **WEIGHTS},
-            "--eval_split benchmark and --protocol eigen do not belong together",
-        ),
-        (
-            {"eval_stereo": True, "eval_split": "benchmark", "gt_path": Path("x"), **WEIGHTS},
-            "--gt_path is of no use with --eval_split benchmark",
-        ),
-        (
-            {"eval_stereo": True, "eval_split": "benchmark", "extra_metrics": ("edges",), **WEIGHTS},
-            "--extra_metrics is of no use with --eval_split benchmark",
-        ),
-        ({"eval_mono": True, "dataset": "unisin", **WEIGHTS}, "unisin has no ground-truth depth"),
-        ({"eval_mono": True, "depth_path": Path("improved"), **WEIGHTS}, "which protocol eigen does not use"),
-        ({"eval_mono": True, "eval_eigen_to_benchmark": True, **WEIGHTS}, "use --eval_split eigen_benchmark"),
-        ({"eval_mono": True, "post_process": True, **FILE}, "--post_process needs a network to run"),
-        ({"eval_mono": True, "save_pred_disps": True, **FILE}, "--save_pred_disps needs a network to run"),
-        ({"eval_mono": True, "eval_split": "odom_9", **WEIGHTS}, "odom_9 is a list for poses"),
-        ({"eval_mono": True, "dataset": "stereo_folder", "eval_split": "eigen", **WEIGHTS}, "use --dataset kitti"),
-        ({"eval_mono": True, "dataset": "stereo_folder", "protocol": "eigen", **WEIGHTS}, "--protocol stereo_folder"),
-        ({"eval_mono": True, "dataset": "kitti_odom", **WEIGHTS}, "kitti_odom has no ground-truth depth"),
-        ({"eval_mono": True, "dataset": "mine", **WEIGHTS}, "mine has no ground-truth depth .* kitti, kitti_depth"),
-        ({"eval_mono": True, "protocol": "garg", **WEIGHTS}, "no evaluation protocol 'garg'"),
-        ({"eval_mono": True, "eval_split": "nowhere", "protocol": "eigen", **WEIGHTS}, "nowhere"),
-    ],
-)
-def test_impossible_options(options, message, tmp_path):
-    (tmp_path / "kitti").mkdir()
-    with pytest.raises(UserError, match=message):
-        run(RedModel() if "load_weights_folder" in options else None, data_path=tmp_path / "kitti", **options)
-
-
-def test_the_built_in_drive_has_no_truth_of_kitti(tmp_path):
-    with pytest.raises(UserError, match="--protocol eigen takes its ground truth from KITTI, but without --data_path"):
-        run(RedModel(), eval_mono=True, protocol="eigen")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"point_cloud_thresholds": (0.2,)}, "--point_cloud_thresholds is of no use without --extra_metrics point_cl"),
-        ({"point_cloud_queries": 10, "extra_metrics": ("edges",)}, "--point_cloud_queries is of no use without"),
-        ({"point_cloud_thresholds": (), "extra_metrics": ("point_cloud",)}, "different distances above 0 .*found none"),
-        ({"point_cloud_thresholds": (0.1, 0.1), "extra_metrics": ("point_cloud",)}, "found 0.1 0.1"),
-        ({"point_cloud_thresholds": (0.1, -1.0), "extra_metrics": ("point_cloud",)}, "found 0.1 -1"),
-        ({"point_cloud_thresholds": (float("nan"),), "extra_metrics": ("point_cloud",)}, "found nan"),
-        ({"point_cloud_queries": -1, "extra_metrics": ("point_cloud",)}, "or 0 for all; found -1"),
-    ],
-)
-def test_impossible_extra_metrics(options, message):
-    with pytest.raises(UserError, match=message):
-        EvaluateConfig(eval_mono=True, **options)
-
-
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        ({"eval_split": "eigen"}, "--eval_split is"),
-        ({"gt_path": Path("gt.npz")}, "--gt_path is"),
-        ({"depth_path": Path("improved")}, "--depth_path is"),
-        ({"dataset": "stereo_folder", "eval_split": "val"}, "--eval_split and --dataset is"),
-    ],
-)
-def test_options_about_data_on_disk_without_a_path(options, named):
-    with pytest.raises(UserError, match=f"{named} about data on disk: give the folder of its images as --data_path"):
-        run(RedModel(), eval_mono=True, **options)

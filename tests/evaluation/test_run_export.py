@@ -8,13 +8,14 @@ import pytest
 from rich.console import Console
 
 from selfsup_depth import __version__
+from selfsup_depth.datasets.kitti import KittiRaw
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig, ExportConfig
 from selfsup_depth.evaluation.evaluation_data import open_data
 from selfsup_depth.evaluation.ground_truth_files import GroundTruthFile
 from selfsup_depth.evaluation.image_list import choose_list
 from selfsup_depth.evaluation.run_export import run_export
-from splits import read_split
+from splits import SplitLine, read_split
 from tests.evaluation.kitti_files import depth_of, write_improved_depth, write_kitti_raw
 
 QUIET = Console(quiet=True)
@@ -97,3 +98,15 @@ def test_output_that_cannot_be_written(eigen_tree: Path, tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file/gt_depths.npz cannot be written .*--output"):
         run_export(ExportConfig(eigen_tree, "eigen", output=tmp_path / "file"), QUIET)
+
+
+def test_a_scan_that_vanishes_while_it_is_exported(eigen_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    read = KittiRaw.depth
+
+    def depth(source: KittiRaw, item: SplitLine) -> np.ndarray | None:
+        return None if item.frame == 69 else read(source, item)
+
+    monkeypatch.setattr(KittiRaw, "depth", depth)
+    with pytest.raises(UserError, match="drive_0002_sync 69 l vanished while it was being exported; try again"):
+        run_export(ExportConfig(eigen_tree, "eigen", output=tmp_path), QUIET)
+    assert list(tmp_path.iterdir()) == []

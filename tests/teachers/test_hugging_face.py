@@ -91,6 +91,14 @@ def test_depth_anything_is_normalised_as_imagenet(tmp_path: Path) -> None:
     assert load_teacher(str(tmp_path)).policy.mean == IMAGENET_MEAN
 
 
+def test_half_precision_weights_are_computed_with_in_float32(dpt_folder: Path) -> None:
+    full = load_teacher(str(dpt_folder), size="native")(images(64, 96))
+    tiny_dpt().half().save_pretrained(dpt_folder)  # type: ignore[operator]
+    teacher = load_teacher(str(dpt_folder), size="native")
+    assert {parameter.dtype for parameter in teacher._network.parameters()} == {torch.float32}
+    torch.testing.assert_close(teacher(images(64, 96)), full, rtol=0.05, atol=0.05)
+
+
 def _edit(folder: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
     path = folder / "model.safetensors"
     state = safetensors.torch.load_file(path)
