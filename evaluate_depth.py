@@ -2,6 +2,7 @@
 
 python evaluate_depth.py --load_weights_folder runs/mdp/models/best --eval_mono --data_path /data/kitti_raw
 python evaluate_depth.py --load_weights_folder runs/mdp/models/best --eval_stereo     # the built-in drive
+python evaluate_depth.py --load_weights_folder FOLDER --eval_mono --dataset va --data_path VA --extra_metrics edges
 """
 
 from __future__ import annotations

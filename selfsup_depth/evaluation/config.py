@@ -43,7 +43,8 @@ class EvaluateConfig:
     eval_out_dir: Path | None = None
     """Folder for results. Default: <name>_evaluation_<list>_<mode> beside the checkpoint or the predictions."""
     data_path: Path | None = None
-    """Folder of the data set. Without it, the built-in synthetic drive is used."""
+    """Folder of the data set. Without it, the built-in synthetic drive is used (or, with --dataset builtin_indoor,
+    the built-in rooms)."""
     dataset: str = "kitti"
     """Layout of the data: the same names as in training."""
     depth_path: Path | None = None

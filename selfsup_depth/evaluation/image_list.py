@@ -51,7 +51,7 @@ class ImageList:
 
 
 def choose_list(config: EvaluateConfig) -> ImageList:
-    """The list that the options ask for; without any data the built-in drive's, which is rendered once.
+    """The list that the options ask for; without any data that of built-in footage, which is rendered once.
 
     Raises:
         UserError: if the options contradict each other or name what cannot be scored.
@@ -110,21 +110,22 @@ def _needs_no_images(config: EvaluateConfig) -> bool:
 
 
 def _builtin_list(config: EvaluateConfig) -> ImageList:
+    from selfsup_depth.datasets.builtin import BUILTIN  # the renderer: needed here alone
+
+    name = "builtin" if config.dataset == "kitti" else config.dataset
     on_disk = ("eval_split", "gt_path", "depth_path")
-    given = [f"--{name}" for name in on_disk if getattr(config, name) is not None]
-    given += ["--dataset"] if config.dataset != "kitti" else []
+    given = [f"--{option}" for option in on_disk if getattr(config, option) is not None]
+    given += ["--dataset"] if name not in BUILTIN else []
     if given:
         raise UserError(f"{' and '.join(given)} is about data on disk: give the folder of its images as --data_path.")
-    from selfsup_depth.datasets.builtin import ensure_builtin_drive  # the renderer: needed here alone
-
-    protocol = find_protocol(config.protocol or "builtin")
+    protocol = find_protocol(config.protocol) if config.protocol else protocol_of_dataset(name)
     if protocol.ground_truth != "dataset":
         raise UserError(
-            f"--protocol {protocol.name} takes its ground truth from KITTI, but without --data_path the built-in drive "
+            f"--protocol {protocol.name} takes its ground truth from KITTI, but without --data_path built-in footage "
             "is scored: give KITTI's folder, or leave --protocol out."
         )
-    root = ensure_builtin_drive()
-    return ImageList("builtin", root, str(root / "splits"), "test", protocol, label="builtin")
+    root = BUILTIN[name].ensure()
+    return ImageList(name, root, str(root / "splits"), "test", protocol, label=name)
 
 
 def _protocol(config: EvaluateConfig, split: str) -> Protocol:

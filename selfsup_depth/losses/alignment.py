@@ -60,6 +60,24 @@ def align(source: Tensor, target: Tensor, valid: Tensor | None = None) -> Alignm
 
 
 @torch.no_grad()
+def align_spread(source: Tensor, target: Tensor, valid: Tensor | None = None) -> Alignment:
+    """Like `align`, but by equal mean and standard deviation instead of least squares; the scale is always positive.
+
+    Least squares explains only what both maps share: aligned with a target that knows little yet, the source becomes
+    flat, and whoever is pulled towards it becomes flatter still. Equal spread keeps the structure at full height.
+    """
+    source, target, counted = _flatten(source, target, valid)
+    source_mean, target_mean = _mean(source, counted), _mean(target, counted)
+    s = torch.where(counted, source - source_mean[:, None], 0)
+    t = torch.where(counted, target - target_mean[:, None], 0)
+    source_variance, target_variance = _mean(s * s, counted), _mean(t * t, counted)
+    varied = (source_variance > _LEAST_VARIANCE * source_mean**2) & (target_variance > _LEAST_VARIANCE * target_mean**2)
+    usable = (counted.sum(1) >= _FEWEST_PIXELS) & varied
+    scale = torch.where(usable, _ratio(target_variance, source_variance).sqrt(), 0)
+    return Alignment(scale, target_mean - scale * source_mean, usable)
+
+
+@torch.no_grad()
 def align_scale(source: Tensor, target: Tensor, valid: Tensor | None = None) -> Alignment:
     """Like `align` with shift 0, for a source whose zero is right. A constant source is usable."""
     source, target, counted = _flatten(source, target, valid)

@@ -30,9 +30,9 @@ def gradient_magnitude(depth: Tensor, floor: float | None = None) -> Tensor:
     return (gx * gx + gy * gy + (torch.finfo(depth.dtype).tiny if floor is None else floor)).sqrt()
 
 
-def soft_edges(magnitude: Tensor, threshold: Tensor, softness: float) -> Tensor:
-    """0.5 (1 + softsign((g - q) / (softness q))), a step that has a slope everywhere: in (0, 1), 0.5 at g = q."""
-    return 0.5 * (1 + F.softsign((magnitude - threshold) / (softness * threshold)))
+def soft_edges(magnitude: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+    """0.5 (1 + softsign((g - q) / width)), a step that has a slope everywhere: in (0, 1), 0.5 at g = q."""
+    return 0.5 * (1 + F.softsign((magnitude - threshold) / width))
 
 
 def crop_border(image: Tensor, border: int) -> Tensor:

@@ -52,6 +52,7 @@ def spatial_loss(
     quantile: float = 0.95,
     softness: float = 0.1,
     border: int = 5,
+    least_edge: float = 0.0,
 ) -> Tensor:
     """Hamming distance between the edge maps of two depth maps, per image: [B].
 
@@ -66,21 +67,24 @@ def spatial_loss(
         quantile: share of pixels that are no edge.
         softness: width of the student's step relative to its threshold.
         border: pixels left out at each side; at most a quarter of the shorter side is.
+        least_edge: the student's step is as wide as that of a threshold of this share of its mean depth per pixel, or
+            wider. The gradient grows as the step narrows: 0 lets a nearly flat student be torn about by its rounding.
 
     Raises:
         UserError: the shapes differ.
     """
     student, target = _valid_maps(student_depth, target_depth, valid)
     counted = crop_border(whole_windows(valid), border)
-    magnitudes, thresholds = [], []
+    magnitudes, thresholds, means = [], [], []
     for depth in (student, target):
         magnitude = crop_border(gradient_magnitude(depth), border)
         mean = image_mean(crop_border(depth.detach(), border), counted)[:, None, None, None]
-        least = _LEAST_EDGE * torch.where(mean > 0, mean, 1)
+        means.append(torch.where(mean > 0, mean, 1))
         magnitudes.append(magnitude)
-        thresholds.append(image_quantile(magnitude, counted, quantile) + least)
+        thresholds.append(image_quantile(magnitude, counted, quantile) + _LEAST_EDGE * means[-1])
     expected = (magnitudes[1] > thresholds[1]).to(student.dtype)
-    return image_mean((soft_edges(magnitudes[0], thresholds[0], softness) - expected).abs(), counted)
+    width = softness * torch.maximum(thresholds[0], least_edge * means[0])
+    return image_mean((soft_edges(magnitudes[0], thresholds[0], width) - expected).abs(), counted)
 
 
 def _valid_maps(student: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

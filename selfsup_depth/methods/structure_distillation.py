@@ -40,6 +40,10 @@ class Weights:
 WEIGHTS = {"paper": Weights(0.1, 0.1), "repo": Weights(0.05, 0.02), "ours": Weights(0.1, 0.1)}
 
 
+#: Share of the mean depth per pixel below which a slope is no edge to be sharp about.
+LEAST_EDGE = 0.01
+
+
 class StructureDistillation:
     """Adds the terms `distill/statistical` and `distill/spatial` to the losses of a batch that carries a teacher."""
 
@@ -65,7 +69,12 @@ class StructureDistillation:
             return
         _, student = disp_to_depth(disp, self.min_depth, self.max_depth)
         target = aligned_depth(
-            batch.teacher, student, quantity=self.quantity, min_depth=self.min_depth, max_depth=self.max_depth
+            batch.teacher,
+            student,
+            quantity=self.quantity,
+            fit="spread" if self.settings.distill_mode == "ours" else "least_squares",
+            min_depth=self.min_depth,
+            max_depth=self.max_depth,
         )
         statistical, spatial = self._terms(student, target)
         weight = self.total * self._ramp(batch.step)
@@ -85,7 +94,7 @@ class StructureDistillation:
             )
         return (
             statistical_loss(student, target.depth, target.valid),
-            spatial_loss(student, target.depth, target.valid, quantile=quantile),
+            spatial_loss(student, target.depth, target.valid, quantile=quantile, least_edge=LEAST_EDGE),
         )
 
     def _ramp(self, step: int) -> float:

@@ -83,7 +83,7 @@ def test_impossible_options(options, message, tmp_path):
 
 
 def test_the_built_in_drive_has_no_truth_of_kitti(tmp_path):
-    with pytest.raises(UserError, match="--protocol eigen takes its ground truth from KITTI, but without --data_path"):
+    with pytest.raises(UserError, match="--protocol eigen takes its ground truth from KITTI, but without --data_p"):
         run(RedModel(), eval_mono=True, protocol="eigen")
 
 

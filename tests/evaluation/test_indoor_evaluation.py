@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import evaluate_depth
+from selfsup_depth.datasets.builtin import BUILTIN, BuiltinData
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.evaluation_data import open_data
@@ -196,6 +197,19 @@ def test_truth_that_is_cropped_is_not_compared_with_whole_pictures(tmp_path):
 
 
 # ------------------------------------------------------------------ data sets that need no path
+
+
+def test_the_built_in_rooms(tmp_path, monkeypatch):
+    root = write_simsin(tmp_path / "rooms")
+    (root / "splits").mkdir()
+    (root / "val_files.txt").rename(root / "splits" / "test_files.txt")
+    monkeypatch.setitem(BUILTIN, "builtin_indoor", BuiltinData(lambda: root, "builtin_indoor"))
+    result, text = run(
+        RedModel(height=48, width=48), dataset="builtin_indoor", eval_stereo=True, extra_metrics=("edges",)
+    )
+    assert result is not None and result.scored_count == 2 and result.protocol.name == "indoor"
+    assert result.extras[0].name == "edge_acc" and result.extras[0].mean < 0.2  # ties of rounding
+    assert "depth edges (un-aligned)" in text
 
 
 def test_stored_predictions_of_the_pair_inside_scikit_image(tmp_path):

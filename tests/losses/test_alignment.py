@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.losses import Alignment, align, align_scale
+from selfsup_depth.losses import Alignment, align, align_scale, align_spread
 
 SCALES = st.floats(1e-6, 1e6)
 SEEDS = st.integers(0, 1000)
@@ -194,3 +194,24 @@ def test_maps_of_different_shape_are_refused() -> None:
         align(source, torch.zeros(1, 1, 8, 9))
     with pytest.raises(UserError, match=r"the mask \[1, 1, 8, 1\]: resize"):
         align_scale(source, source, torch.ones(1, 1, 8, 1).bool())
+
+
+def test_equal_spread_keeps_the_height_of_a_structure_that_the_target_hardly_shows() -> None:
+    generator = torch.Generator().manual_seed(0)
+    source = torch.rand(1, 1, 64, 64, generator=generator)
+    target = 2 + 0.1 * source + torch.rand(1, 1, 64, 64, generator=generator)
+    fitted, spread = align(source, target).apply(source), align_spread(source, target).apply(source)
+    assert fitted.std().item() == pytest.approx(0.1 * source.std().item(), rel=0.2)  # all but flat
+    assert spread.std().item() == pytest.approx(target.std().item(), rel=1e-5)
+    assert spread.mean().item() == pytest.approx(target.mean().item(), rel=1e-5)
+
+
+def test_equal_spread_recovers_an_affine_map_and_skips_constants() -> None:
+    source = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    found = align_spread(source, 3 * source + 5)
+    assert torch.allclose(found.scale.float(), torch.full((2,), 3.0))
+    assert torch.allclose(found.shift.float(), torch.full((2,), 5.0))
+    assert found.usable.all()
+    constant = torch.ones_like(source)
+    assert not align_spread(constant, source).usable.any()
+    assert not align_spread(source, constant).usable.any()

@@ -221,3 +221,19 @@ def test_repo_losses_give_the_teacher_no_gradient_and_survive_a_flat_one() -> No
     assert target.grad is None
     assert student.grad is not None and (student.grad != 0).any()
     assert repo_spatial_loss(student, torch.ones_like(target)).item() == 0
+
+
+def test_the_least_edge_calms_a_nearly_flat_student_and_leaves_real_edges_alone() -> None:
+    scene = boxes()
+    generator = torch.Generator().manual_seed(0)
+    flat = 2 + 1e-4 * torch.rand(scene.shape, generator=generator)
+
+    def slope(student: Tensor, least_edge: float) -> float:
+        return value_and_slope(
+            lambda s, t, v: spatial_loss(s, t, v, least_edge=least_edge), student, scene, everywhere(scene)
+        )[1]
+
+    assert slope(flat, 0.0) > 10 * slope(students()["noise"], 0.0)
+    assert slope(flat, 0.01) < 0.01 * slope(flat, 0.0)
+    for name in ("identical", "moved"):  # thresholds above the floor: nothing changes
+        assert slope(students()[name], 0.01) == slope(students()[name], 0.0)

@@ -15,7 +15,7 @@ from PIL import Image
 import evaluate_depth
 from selfsup_depth import __version__, cli
 from selfsup_depth.checkpoints import CheckpointMeta, save_checkpoint
-from selfsup_depth.datasets.builtin import ensure_builtin_drive
+from selfsup_depth.datasets.builtin import BUILTIN, BuiltinData, ensure_builtin_drive
 from selfsup_depth.errors import UserError
 from selfsup_depth.methods import METHODS
 from selfsup_depth.predictor import depth_only_request
@@ -107,7 +107,7 @@ def test_stereo_folder_from_checkpoint_to_table(stereo_folder, weights, tmp_path
 
 def test_without_data_the_built_in_drive_is_used(weights, tmp_path, capsys, monkeypatch):
     root = ensure_builtin_drive(tmp_path / "cache", frames=6, height=32, width=104, workers=1)
-    monkeypatch.setattr("selfsup_depth.datasets.builtin.ensure_builtin_drive", lambda: root)
+    monkeypatch.setitem(BUILTIN, "builtin", BuiltinData(lambda: root, "builtin_drive"))
     words = options("--load_weights_folder", weights["mono"], "--eval_mono", "--eval_out_dir", tmp_path / "out")
     assert evaluate_depth.main(words) == 0
     text = capsys.readouterr().out
