@@ -166,8 +166,9 @@ class DistillConfig:
     """Weight of the edge term inside it; default: as --distill_mode has it (ours 0.1, paper 0.1, repo 0.02)."""
     thre: float = 0.95
     """Quantile of the depth gradients above which a pixel is an edge."""
-    distill_warmup: int = 0
-    """Steps over which the weight of the distillation grows from 0."""
+    distill_warmup: int | None = None
+    """Steps that the student learns without the teacher, whose weight then grows from 0 over as many; default: as
+    --distill_mode has it (ours 50, paper and repo 0)."""
 
     def __post_init__(self) -> None:
         for name in ("dist_wt", "dist_spatial_wt"):
@@ -176,7 +177,7 @@ class DistillConfig:
                 raise UserError(f"--{name} must not be negative, found {value:g}")
         if not 0 < self.thre < 1:
             raise UserError(f"--thre is a quantile between 0 and 1, found {self.thre:g}")
-        if self.distill_warmup < 0:
+        if self.distill_warmup is not None and self.distill_warmup < 0:
             raise UserError(f"--distill_warmup must be 0 or more steps, found {self.distill_warmup}")
         if self.teacher_size not in ("trained", "native") and not self.teacher_size.isdecimal():
             raise UserError(

@@ -38,7 +38,8 @@ def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):
     code = (
         "import train, predict_depth, selfsup_depth; from splits import read_split;"
         "from selfsup_depth import DepthPredictor;"
-        "from selfsup_depth import cli; assert (cli.RECIPES / 'builtin_drive.yaml').is_file(); assert len(read_split('eigen', 'test')) == 697;"
+        "from selfsup_depth import cli; assert (cli.RECIPES / 'builtin_drive.yaml').is_file();"
+        "assert len(read_split('eigen', 'test')) == 697;"
         "print(selfsup_depth.__file__)"
     )
     result = subprocess.run(

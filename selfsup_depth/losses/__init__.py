@@ -1,7 +1,7 @@
 """Differentiable comparisons: functions that return unreduced maps where a pixel can be left out."""
 
 from selfsup_depth.losses.aligned_target import AlignedTarget, aligned_depth
-from selfsup_depth.losses.alignment import Alignment, align, align_scale, align_spread
+from selfsup_depth.losses.alignment import Alignment, align, align_robust, align_scale
 from selfsup_depth.losses.photometric import photometric_error
 from selfsup_depth.losses.reprojection import Reprojection, combine_reprojection, predictive_mask_loss
 from selfsup_depth.losses.smoothness import edge_aware_smoothness
@@ -15,8 +15,8 @@ __all__ = [
     "Reprojection",
     "TargetStatistics",
     "align",
+    "align_robust",
     "align_scale",
-    "align_spread",
     "aligned_depth",
     "combine_reprojection",
     "edge_aware_smoothness",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.losses.alignment import align, align_spread
+from selfsup_depth.losses.alignment import align, align_robust
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def aligned_depth(
     student_depth: Tensor,
     *,
     quantity: Literal["disparity", "depth"],
-    fit: Literal["least_squares", "spread"] = "least_squares",
+    fit: Literal["least_squares", "robust"] = "least_squares",
     valid: Tensor | None = None,
     min_depth: float,
     max_depth: float,
@@ -40,7 +40,7 @@ def aligned_depth(
         teacher: [B, 1, H, W] up to a positive scale and a shift. Pixels that are not finite are invalid.
         student_depth: [B, 1, H, W], positive.
         quantity: what the teacher's map is affine in.
-        fit: how scale and shift are found: `align` or `align_spread`.
+        fit: how scale and shift are found: `align` or `align_robust`.
         valid: [B, 1, H, W] bool, where the teacher can be trusted; None: everywhere.
         min_depth: nearest depth that the student can give; the target is clamped to the range.
         max_depth: farthest depth that the student can give.
@@ -54,7 +54,7 @@ def aligned_depth(
     student = student_depth.to(torch.promote_types(student_depth.dtype, torch.float32))
     finite = teacher.isfinite()
     known = finite if valid is None else finite & valid
-    find = align_spread if fit == "spread" else align
+    find = align_robust if fit == "robust" else align
     alignment = find(teacher, student.reciprocal() if inverse else student, known & (student > 0))
     aligned = alignment.apply(torch.where(finite, teacher, 0))
     depth = aligned.clamp(1 / max_depth, 1 / min_depth).reciprocal() if inverse else aligned.clamp(min_depth, max_depth)

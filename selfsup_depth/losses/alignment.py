@@ -15,6 +15,9 @@ from selfsup_depth.errors import UserError
 
 _FEWEST_PIXELS = 16
 _LEAST_VARIANCE = 1e-10  # of the mean square: less is the rounding of a constant
+_MOST_PIXELS = 16384  # medians of a map that is larger are those of every second, third, ... pixel
+_REWEIGHTINGS = 8
+_TUKEY = 3.0  # median absolute errors at which a pixel loses all weight; 1.48 of them are a standard deviation
 
 
 @dataclass(frozen=True)
@@ -60,21 +63,24 @@ def align(source: Tensor, target: Tensor, valid: Tensor | None = None) -> Alignm
 
 
 @torch.no_grad()
-def align_spread(source: Tensor, target: Tensor, valid: Tensor | None = None) -> Alignment:
-    """Like `align`, but by equal mean and standard deviation instead of least squares; the scale is always positive.
+def align_robust(source: Tensor, target: Tensor, valid: Tensor | None = None) -> Alignment:
+    """Like `align`, but by what most pixels agree on: Tukey's biweight, by reweighted least squares.
 
-    Least squares explains only what both maps share: aligned with a target that knows little yet, the source becomes
-    flat, and whoever is pulled towards it becomes flatter still. Equal spread keeps the structure at full height.
+    A student that learns from photometry is right in most places and far off in some (walls without texture, what the
+    other camera does not see). Least squares is bent by those; here they lose their weight. The start is by equal
+    median and equal mean deviation from it, whose scale is positive however little the maps agree yet.
     """
     source, target, counted = _flatten(source, target, valid)
-    source_mean, target_mean = _mean(source, counted), _mean(target, counted)
-    s = torch.where(counted, source - source_mean[:, None], 0)
-    t = torch.where(counted, target - target_mean[:, None], 0)
-    source_variance, target_variance = _mean(s * s, counted), _mean(t * t, counted)
-    varied = (source_variance > _LEAST_VARIANCE * source_mean**2) & (target_variance > _LEAST_VARIANCE * target_mean**2)
-    usable = (counted.sum(1) >= _FEWEST_PIXELS) & varied
-    scale = torch.where(usable, _ratio(target_variance, source_variance).sqrt(), 0)
-    return Alignment(scale, target_mean - scale * source_mean, usable)
+    source, target, counted = (part[:, :: 1 + part.shape[1] // _MOST_PIXELS] for part in (source, target, counted))
+    scale, shift, usable = _by_median(source, target, counted)
+    for _ in range(_REWEIGHTINGS):
+        error = (scale[:, None] * source + shift[:, None] - target).abs()
+        reach = _TUKEY * _median(error, counted)[:, None]
+        weight = torch.where(counted & (error < reach), (1 - (error / reach) ** 2) ** 2, 0)
+        fitted_scale, fitted_shift = _weighted_fit(source, target, weight)
+        better = usable & (fitted_scale > 0)
+        scale, shift = torch.where(better, fitted_scale, scale), torch.where(better, fitted_shift, shift)
+    return Alignment(scale, shift, usable)
 
 
 @torch.no_grad()
@@ -101,6 +107,33 @@ def _flatten(source: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Tens
         counted &= valid
     source, target = (torch.where(counted, part.to(precise), 0).flatten(1) for part in (source, target))
     return source, target, counted.flatten(1)
+
+
+def _by_median(source: Tensor, target: Tensor, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Scale, shift and whether they mean anything, from medians and mean deviations from them; [B] each."""
+    source_middle, target_middle = _median(source, counted), _median(target, counted)
+    source_spread = _mean(torch.where(counted, (source - source_middle[:, None]).abs(), 0), counted)
+    target_spread = _mean(torch.where(counted, (target - target_middle[:, None]).abs(), 0), counted)
+    least = _LEAST_VARIANCE**0.5
+    varied = (source_spread > least * source_middle.abs()) & (target_spread > least * target_middle.abs())
+    usable = (counted.sum(1) >= _FEWEST_PIXELS) & varied
+    scale = torch.where(usable, _ratio(target_spread, source_spread), 0)
+    return scale, target_middle - scale * source_middle, usable
+
+
+def _weighted_fit(source: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and shift [B] of weighted least squares, from centred sums; scale 0 where nothing can be said."""
+    total = weight.sum(1).clamp(min=1e-12)
+    source_mean, target_mean = (weight * source).sum(1) / total, (weight * target).sum(1) / total
+    s, t = source - source_mean[:, None], target - target_mean[:, None]
+    scale = _ratio((weight * s * t).sum(1), (weight * s * s).sum(1))
+    return scale, target_mean - scale * source_mean
+
+
+def _median(values: Tensor, counted: Tensor) -> Tensor:
+    """Of the counted pixels [B, pixels]: [B]; 0 where there is none."""
+    middle = torch.where(counted, values, torch.nan).nanmedian(dim=1).values
+    return torch.where(middle.isfinite(), middle, 0)
 
 
 def _mean(values: Tensor, counted: Tensor) -> Tensor:

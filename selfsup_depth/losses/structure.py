@@ -7,6 +7,7 @@ SSIM of the depths, and the places of the strongest depth edges.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from selfsup_depth.errors import UserError
@@ -20,10 +21,11 @@ from selfsup_depth.losses.edges import (
 )
 from selfsup_depth.losses.ssim import ssim_loss_map
 
+_SMALLEST = 8  # pixels: SSIM's window needs a few
 _LEAST_EDGE = 1e-6  # of the mean depth, per pixel: less is rounding
 
 
-def statistical_loss(student_depth: Tensor, target_depth: Tensor, valid: Tensor) -> Tensor:
+def statistical_loss(student_depth: Tensor, target_depth: Tensor, valid: Tensor, *, scales: int = 1) -> Tensor:
     """(1 - SSIM) / 2 of two depth maps, averaged over each image: [B].
 
     Both are divided by the largest valid depth of the target, so that SSIM's constants mean for depth what they mean
@@ -34,6 +36,9 @@ def statistical_loss(student_depth: Tensor, target_depth: Tensor, valid: Tensor)
         student_depth: [B, 1, H, W].
         target_depth: [B, 1, H, W], of the same unit; gets no gradient.
         valid: [B, 1, H, W] bool.
+        scales: 1: as published. More: the mean over as many scales, each half the one before, as far as the image
+            has 8 pixels. SSIM's window of 3x3 sees edges alone: inside a smooth surface it is nearly 1 whatever the
+            depth. On smaller maps it sees how surfaces stand to each other.
 
     Raises:
         UserError: the shapes differ.
@@ -41,7 +46,13 @@ def statistical_loss(student_depth: Tensor, target_depth: Tensor, valid: Tensor)
     student, target = _valid_maps(student_depth, target_depth, valid)
     largest = target.amax((1, 2, 3), keepdim=True)
     largest = torch.where(largest > 0, largest, 1)
-    return image_mean(ssim_loss_map(student / largest, target / largest), whole_windows(valid))
+    student, target = student / largest, target / largest
+    losses = [image_mean(ssim_loss_map(student, target), whole_windows(valid))]
+    while len(losses) < scales and min(student.shape[-2:]) >= 2 * _SMALLEST:
+        student, target = F.avg_pool2d(student, 2), F.avg_pool2d(target, 2)
+        valid = F.avg_pool2d(valid.to(student.dtype), 2) == 1
+        losses.append(image_mean(ssim_loss_map(student, target), whole_windows(valid)))
+    return torch.stack(losses).mean(0)
 
 
 def spatial_loss(
@@ -83,8 +94,20 @@ def spatial_loss(
         magnitudes.append(magnitude)
         thresholds.append(image_quantile(magnitude, counted, quantile) + _LEAST_EDGE * means[-1])
     expected = (magnitudes[1] > thresholds[1]).to(student.dtype)
-    width = softness * torch.maximum(thresholds[0], least_edge * means[0])
-    return image_mean((soft_edges(magnitudes[0], thresholds[0], width) - expected).abs(), counted)
+    threshold = _moving_with_the_mean(thresholds[0], magnitudes[0], counted)
+    width = softness * torch.maximum(threshold, least_edge * means[0])
+    return image_mean((soft_edges(magnitudes[0], threshold, width) - expected).abs(), counted)
+
+
+def _moving_with_the_mean(threshold: Tensor, magnitude: Tensor, counted: Tensor) -> Tensor:
+    """The threshold [B, 1, 1, 1], unchanged in value, with a derivative as if it were a multiple of the mean slope.
+
+    Most pixels lie below the threshold and are pushed down. Against a fixed threshold that flattens the whole map, step
+    by step, although a flatter map is no better: the quantile sinks with it. Now the derivative knows that it sinks.
+    The quantile's own derivative would put all of this force on the one pixel that makes it.
+    """
+    mean = image_mean(magnitude, counted)[:, None, None, None]
+    return threshold * torch.where(mean > 0, mean / torch.where(mean > 0, mean, 1).detach(), 1)
 
 
 def _valid_maps(student: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,16 +30,19 @@ Quantity = Literal["disparity", "depth"]
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the whole term, and of the spatial part inside it."""
+    """Of the whole term, of the spatial part inside it, and when they begin."""
 
     total: float
     spatial: float
+    warmup: int = 0  # steps
 
 
 #: As the paper and as its repository weigh the terms (spec D.2), and ours (docs/distillation.md).
-WEIGHTS = {"paper": Weights(0.1, 0.1), "repo": Weights(0.05, 0.02), "ours": Weights(0.1, 0.1)}
+WEIGHTS = {"paper": Weights(0.1, 0.1), "repo": Weights(0.05, 0.02), "ours": Weights(0.1, 0.1, warmup=50)}
 
 
+#: Of the statistical term.
+SCALES = {"paper": 1, "ours": 5}
 #: Share of the mean depth per pixel below which a slope is no edge to be sharp about.
 LEAST_EDGE = 0.01
 
@@ -59,6 +62,7 @@ class StructureDistillation:
         published = WEIGHTS[settings.distill_mode]
         self.total = published.total if settings.dist_wt is None else settings.dist_wt
         self.spatial = published.spatial if settings.dist_spatial_wt is None else settings.dist_spatial_wt
+        self.warmup = published.warmup if settings.distill_warmup is None else settings.distill_warmup
         self.settings, self.quantity = settings, quantity
         self.min_depth, self.max_depth = min_depth, max_depth
         self.metres_per_unit = metres_per_unit or 1.0
@@ -72,7 +76,7 @@ class StructureDistillation:
             batch.teacher,
             student,
             quantity=self.quantity,
-            fit="spread" if self.settings.distill_mode == "ours" else "least_squares",
+            fit="robust" if self.settings.distill_mode == "ours" else "least_squares",
             min_depth=self.min_depth,
             max_depth=self.max_depth,
         )
@@ -93,14 +97,13 @@ class StructureDistillation:
                 repo_spatial_loss(student * metres, target.depth * metres, quantile=quantile),
             )
         return (
-            statistical_loss(student, target.depth, target.valid),
+            statistical_loss(student, target.depth, target.valid, scales=SCALES[self.settings.distill_mode]),
             spatial_loss(student, target.depth, target.valid, quantile=quantile, least_edge=LEAST_EDGE),
         )
 
     def _ramp(self, step: int) -> float:
-        """Early student depth is meaningless as an alignment target: the weight may grow linearly from 0."""
-        steps = self.settings.distill_warmup
-        return min(1.0, step / steps) if steps else 1.0
+        """0 for the first steps, then linearly to 1 over as many: early student depth is meaningless to align with."""
+        return min(1.0, max(0.0, step / self.warmup - 1)) if self.warmup else 1.0
 
 
 def _mean_of_usable(per_image: Tensor, usable: Tensor) -> Tensor:

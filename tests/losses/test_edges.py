@@ -59,7 +59,8 @@ def test_soft_step() -> None:
     edges = soft_edges(magnitude, torch.tensor(1.0, dtype=torch.float64), torch.tensor(0.1))
     torch.testing.assert_close(edges[:4], torch.tensor([0.5 - 5 / 11, 0.25, 0.5, 0.75], dtype=torch.float64))
     assert 0.999 < edges[4] < 1
-    torch.testing.assert_close(soft_edges(7 * magnitude, torch.tensor(7.0, dtype=torch.float64), torch.tensor(0.7)), edges)
+    seven = soft_edges(7 * magnitude, torch.tensor(7.0, dtype=torch.float64), torch.tensor(0.7))
+    torch.testing.assert_close(seven, edges)
 
 
 def test_a_border_that_would_eat_the_image_is_smaller() -> None:

@@ -168,3 +168,26 @@ def test_statistical_gradient() -> None:
     student, target = depths(2, 2, 1, 8, 9)
     valid = noise(2, 1, 8, 9, seed=2) < 0.95
     assert torch.autograd.gradcheck(lambda depth: statistical_loss(depth, target, valid), student.requires_grad_())
+
+
+def test_more_scales_see_how_surfaces_stand_to_each_other() -> None:
+    """A smooth bump a tenth of the depth high: next to nothing in a window of 3x3, and plain on smaller maps."""
+    row = torch.linspace(-1, 1, 64, dtype=torch.float64)
+    bump = torch.exp(-4 * (row[:, None] ** 2 + row[None] ** 2))[None, None]
+    target = 2 + 0.2 * bump
+    flat = torch.full_like(target, target.mean().item())
+    fine, coarse = (statistical_loss(flat, target, everywhere(target), scales=scales) for scales in (1, 4))
+    assert coarse > 3 * fine
+    assert statistical_loss(target, target, everywhere(target), scales=4).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_scales_end_where_the_map_does_and_leave_invalid_pixels_out() -> None:
+    student, target = depths(1, 1, 16, 20, seed=1), depths(1, 1, 16, 20, seed=2)
+    two, nine = (statistical_loss(student, target, everywhere(target), scales=scales) for scales in (2, 9))
+    assert torch.equal(two, nine)
+    valid = everywhere(target)
+    valid[..., :4] = False
+    spoilt = torch.where(valid, student, 1e6)
+    torch.testing.assert_close(
+        statistical_loss(spoilt, target, valid, scales=2), statistical_loss(student, target, valid, scales=2)
+    )

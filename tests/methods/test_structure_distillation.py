@@ -12,7 +12,7 @@ from geometry.se3 import translation_transform
 from selfsup_depth.config import DistillConfig, LossConfig, NetworkConfig
 from selfsup_depth.losses import spatial_loss, statistical_loss
 from selfsup_depth.methods import MethodRequest, build_method
-from selfsup_depth.methods.structure_distillation import WEIGHTS, StructureDistillation
+from selfsup_depth.methods.structure_distillation import SCALES, WEIGHTS, StructureDistillation
 from selfsup_depth.structures import STEREO, Batch, Losses, View
 
 SIZE = 64
@@ -47,7 +47,7 @@ def batch_with(teacher: Tensor | None, step: int = 0) -> Batch:
 
 def distillation(quantity: str = "disparity", **options: object) -> StructureDistillation:
     return StructureDistillation(
-        DistillConfig(distill="t", **options),  # type: ignore[arg-type]
+        DistillConfig(distill="t", **{"distill_warmup": 0} | options),  # type: ignore[arg-type]
         quantity,  # type: ignore[arg-type]
         metres_per_unit=1.312,
         **RANGE,
@@ -78,7 +78,7 @@ def test_terms_are_the_weighted_losses_of_the_aligned_teacher(mode: str) -> None
     aligned = losses.maps["teacher"]
     everywhere = torch.ones_like(aligned, dtype=torch.bool)
     weights = WEIGHTS[mode]
-    statistical = weights.total * statistical_loss(student, aligned, everywhere).mean()
+    statistical = weights.total * statistical_loss(student, aligned, everywhere, scales=SCALES[mode]).mean()
     spatial = weights.total * weights.spatial * spatial_loss(student, aligned, everywhere).mean()
     assert torch.allclose(losses.terms["distill/statistical"], statistical, rtol=1e-4)
     assert torch.allclose(losses.terms["distill/spatial"], spatial, rtol=1e-4)
@@ -94,11 +94,18 @@ def test_options_replace_the_weights_and_the_quantile() -> None:
     assert other["distill/spatial"] != plain["distill/spatial"]
 
 
-def test_the_weight_grows_linearly_over_the_warm_up() -> None:
+def test_the_teacher_waits_and_then_gains_weight() -> None:
     student, teacher = room(0), 1 / room(5)
-    full = terms_of(distillation(), student, batch_with(teacher)).total
-    ramped = [terms_of(distillation(distill_warmup=10), student, batch_with(teacher, s)).total for s in (0, 5, 10, 99)]
-    assert torch.allclose(torch.stack(ramped), full * torch.tensor([0, 0.5, 1, 1]))
+    full = terms_of(distillation(distill_warmup=0), student, batch_with(teacher)).total
+    late = distillation(distill_warmup=10)
+    ramped = [terms_of(late, student, batch_with(teacher, step)).total for step in (0, 10, 15, 20, 99)]
+    assert torch.allclose(torch.stack(ramped), full * torch.tensor([0, 0, 0.5, 1, 1]))
+
+
+@pytest.mark.parametrize(("mode", "waits"), [("ours", True), ("paper", False), ("repo", False)])
+def test_by_default_only_our_mode_waits(mode: str, waits: bool) -> None:
+    total = terms_of(distillation(distill_mode=mode, distill_warmup=None), room(0), batch_with(1 / room(5), 0)).total
+    assert (total == 0) == waits
 
 
 def test_a_teacher_that_says_nothing_is_skipped_and_counted() -> None:

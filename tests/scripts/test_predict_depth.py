@@ -16,6 +16,7 @@ from PIL import Image
 import predict_depth
 from selfsup_depth.checkpoints import FORMATS
 from selfsup_depth.errors import UserError
+from selfsup_depth.predictor import DepthPredictor
 
 ROOT = Path(__file__).parents[2]
 
@@ -157,3 +158,18 @@ def test_a_checkpoint_folder_without_weights_is_refused_by_the_real_command(tmp_
     assert result.returncode == 2
     assert "nothing" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_network_sees_red_as_red(monodepth2_folder, tmp_path):
+    weights = monodepth2_folder(use_stereo=True)
+    path = photo(tmp_path / "in" / "photo.png", size=(96, 64))
+    predict(path, weights, tmp_path / "out")
+    pixels = np.asarray(Image.open(path)).copy()
+    predictor = DepthPredictor.load(weights, "cpu")
+    depths = []
+    for channels in (pixels, pixels[..., ::-1].copy()):
+        image = torch.from_numpy(channels).permute(2, 0, 1)[None].float() / 255
+        depths.append(predictor.predict_full_size(image).depth[0, 0].numpy())
+    found = np.load(tmp_path / "out" / "photo_depth.npy")
+    assert np.allclose(found, depths[0], rtol=1e-5)
+    assert not np.allclose(found, depths[1], rtol=1e-3)

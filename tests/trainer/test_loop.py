@@ -276,3 +276,26 @@ def test_what_is_validated_and_saved_is_the_average(setup):
     saved = saved_networks(setup)["0.weight"]
     assert torch.equal(saved, seen[0])
     assert not torch.equal(saved, trainer.method.networks["depth"][0].weight)
+
+
+def test_validation_is_in_evaluation_mode_and_training_is_not(setup):
+    modes = []
+
+    def validate(method, tick) -> Validation:
+        modes.append(any(module.training for module in method.modules()))
+        return Validation(1.0, "toy", {})
+
+    method = toy(setup)()
+    losses = method.losses
+    method.losses = lambda batch, generator=None: (modes.append(method.training), losses(batch, generator))[1]
+    setup.changed(num_epochs=1).trainer(method, validate=validate).fit()
+    assert modes == [True] * 5 + [False]
+
+
+def test_a_batch_knows_how_many_steps_came_before_it(setup):
+    seen = []
+    method = toy(setup)()
+    losses = method.losses
+    method.losses = lambda batch, generator=None: (seen.append(batch.step), losses(batch, generator))[1]
+    setup.changed(num_epochs=1).trainer(method).fit()
+    assert seen == [0, 1, 2, 3, 4]
