@@ -30,7 +30,9 @@ from selfsup_depth.predictor import DepthPredictor
 from selfsup_depth.report.pictures import colour_depth, resize_map
 from selfsup_depth.tutors import Question, TrueDepthTutor
 
-VARIANTS = {"without": [], "with": ["--distill", "true_depth", "--teacher_cache", "runs/distillation_teacher"]}
+#: The teacher waits a quarter of the training and has its full weight from the middle on.
+TAUGHT = ["--distill", "true_depth", "--teacher_cache", "runs/distillation_teacher", "--distill_warmup", "81"]
+VARIANTS = {"without": [], "with": TAUGHT}
 DATA = ["--dataset", "builtin_indoor", "--frame_ids", "0", "--use_stereo"]
 PICTURE = Path("runs/distillation.png")
 SHOWN = 3  # rows of the picture

@@ -161,14 +161,14 @@ class DistillConfig:
     distill_mode: Literal["ours", "paper", "repo"] = "ours"
     """Form and weights of the terms: ours, the paper's, or those of its repository (for comparison)."""
     dist_wt: float | None = None
-    """Weight of the distillation; default: as --distill_mode has it (ours 0.1, paper 0.1, repo 0.05)."""
+    """Weight of the distillation; default: as --distill_mode has it (ours 0.2, paper 0.1, repo 0.05)."""
     dist_spatial_wt: float | None = None
     """Weight of the edge term inside it; default: as --distill_mode has it (ours 0.1, paper 0.1, repo 0.02)."""
     thre: float = 0.95
     """Quantile of the depth gradients above which a pixel is an edge."""
     distill_warmup: int | None = None
     """Steps that the student learns without the teacher, whose weight then grows from 0 over as many; default: as
-    --distill_mode has it (ours 50, paper and repo 0)."""
+    --distill_mode has it (ours 200, paper and repo 0)."""
 
     def __post_init__(self) -> None:
         for name in ("dist_wt", "dist_spatial_wt"):

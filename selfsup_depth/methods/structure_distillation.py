@@ -38,7 +38,7 @@ class Weights:
 
 
 #: As the paper and as its repository weigh the terms (spec D.2), and ours (docs/distillation.md).
-WEIGHTS = {"paper": Weights(0.1, 0.1), "repo": Weights(0.05, 0.02), "ours": Weights(0.1, 0.1, warmup=50)}
+WEIGHTS = {"paper": Weights(0.1, 0.1), "repo": Weights(0.05, 0.02), "ours": Weights(0.2, 0.1, warmup=200)}
 
 
 #: Of the statistical term.
