@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from stereo_footage import write_stereo_folder
 
 import evaluate_depth
@@ -15,8 +16,10 @@ import export_gt_depth
 import predict_depth
 import train
 from selfsup_depth.datasets import builtin
+from selfsup_depth.teachers import TeacherInfo
 from splits import __main__ as splits_main
 from splits import parse_line, read_split
+from tests.datasets.indoor_files import write_nyu_folder
 from tests.evaluation.kitti_files import write_kitti_raw
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +46,20 @@ def small_drive(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def small_rooms(tmp_path_factory) -> Path:
+    return builtin.ensure_builtin_indoor(tmp_path_factory.mktemp("cache"), frames=8, size=64, workers=1)
+
+
+class Brightness:
+    """Stands for a teacher whose weights would have to be fetched."""
+
+    info = TeacherInfo("brightness", "relative_disparity", "brightness 1")
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean(1, keepdim=True)
+
+
+@pytest.fixture(scope="module")
 def kitti(tmp_path_factory) -> Path:
     """All Eigen test frames, and a few frames of a training drive with its validation block."""
     root = write_kitti_raw(tmp_path_factory.mktemp("kitti"), read_split("eigen", "test"))
@@ -57,7 +74,7 @@ def kitti(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory, kitti, small_drive) -> dict[str, str]:
+def places(tmp_path_factory, kitti, small_rooms) -> dict[str, str]:
     """What the README's capital words and example paths stand for here."""
     folder = tmp_path_factory.mktemp("readme")
     pairs = write_stereo_folder(folder / "pairs")
@@ -66,7 +83,9 @@ def places(tmp_path_factory, kitti, small_drive) -> dict[str, str]:
     best = str(folder / "start" / "mdp" / "models" / "best")
     return {
         "KITTI": str(kitti), "runs/mdp/models/best": best, "PICTURES": str(pairs / "val" / "left"),
-        "OUT": str(folder / "out"), "pairs": str(pairs), "ROAD_STEREO": str(pairs), "runs": str(folder / "runs"),
+        "OUT": str(folder / "out"), "CACHE": str(folder / "cache"), "SIMSIN": str(small_rooms),
+        "NYUV2": str(write_nyu_folder(folder / "nyuv2")),
+        "pairs": str(pairs), "ROAD_STEREO": str(pairs), "runs": str(folder / "runs"),
     }  # fmt: skip
 
 
@@ -84,8 +103,11 @@ def words_of(command: str, places: dict[str, str]) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("command", TABLE)
-def test_every_command_of_the_table_runs(command, places, small_drive, monkeypatch, tmp_path):
+def test_every_command_of_the_table_runs(command, places, small_drive, small_rooms, monkeypatch, tmp_path):
     monkeypatch.setitem(builtin.BUILTIN, "builtin", builtin.BuiltinData(lambda: small_drive, "builtin_drive"))
+    rooms = builtin.BuiltinData(lambda: small_rooms, "builtin_indoor")
+    monkeypatch.setitem(builtin.BUILTIN, "builtin_indoor", rooms)
+    monkeypatch.setattr("selfsup_depth.tutors.load_teacher", lambda name, **_: Brightness())
     if command.startswith("python -m splits"):
         assert splits_main.main(["--write", str(tmp_path / "lists")]) == 0
         assert (tmp_path / "lists" / "eigen" / "test_files.txt").exists()
