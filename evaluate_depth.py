@@ -16,12 +16,14 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from selfsup_depth import cli
-from selfsup_depth.evaluation.config import EvaluateConfig
-from selfsup_depth.evaluation.run_evaluation import run_evaluation
-from selfsup_depth.predictor import DepthPredictor
+
+with cli.quiet_ctrl_c():
+    from rich.console import Console
+
+    from selfsup_depth.evaluation.config import EvaluateConfig
+    from selfsup_depth.evaluation.run_evaluation import run_evaluation
+    from selfsup_depth.predictor import DepthPredictor
 
 
 def main(argv: Sequence[str] | None = None) -> int:

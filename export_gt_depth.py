@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from selfsup_depth import cli
-from selfsup_depth.evaluation.config import ExportConfig
-from selfsup_depth.evaluation.run_export import run_export
+
+with cli.quiet_ctrl_c():
+    from rich.console import Console
+
+    from selfsup_depth.evaluation.config import ExportConfig
+    from selfsup_depth.evaluation.run_export import run_export
 
 
 def main(argv: Sequence[str] | None = None) -> int:

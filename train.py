@@ -17,39 +17,53 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-
-import torch
-from rich.console import Console
+from pathlib import Path
 
 from selfsup_depth import cli
-from selfsup_depth.assembly import (
-    build,
-    build_teaching,
-    build_training_set,
-    build_validation_set,
-    describe,
-    refuse_ignored_options,
-)
-from selfsup_depth.checkpoints import CheckpointMeta
-from selfsup_depth.config import TrainConfig
-from selfsup_depth.datasets import COMES_WITH_ITS_DATA, RawBatch, ViewDataset, augment, collate
-from selfsup_depth.datasets.builtin import BUILTIN
-from selfsup_depth.errors import UserError
-from selfsup_depth.evaluation.protocols import Protocol, protocol_of_dataset
-from selfsup_depth.evaluation.validation import ValidationSet, validate_depth, validate_losses
-from selfsup_depth.outcome import show_result
-from selfsup_depth.report.pictures import training_pictures
-from selfsup_depth.structures import Batch, Method
-from selfsup_depth.teaching import Teaching
-from trainer.hooks import Hooks, Tick, TrainingData, Validation
-from trainer.loop import Trainer, choose_device
-from trainer.run_folder import last_checkpoint, prepare_run_folder, run_folder
-from trainer.state import Position
+
+with cli.quiet_ctrl_c():
+    import torch
+    from rich.console import Console
+
+    from selfsup_depth.assembly import (
+        build,
+        build_teaching,
+        build_training_set,
+        build_validation_set,
+        builtin_data,
+        describe,
+        refuse_ignored_options,
+    )
+    from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint
+    from selfsup_depth.config import TrainConfig
+    from selfsup_depth.datasets import RawBatch, ViewDataset, augment, collate
+    from selfsup_depth.datasets.builtin import BUILTIN
+    from selfsup_depth.errors import UserError
+    from selfsup_depth.evaluation.protocols import Protocol, protocol_of_dataset
+    from selfsup_depth.evaluation.validation import ValidationSet, validate_depth, validate_losses
+    from selfsup_depth.methods import METHODS
+    from selfsup_depth.outcome import show_result
+    from selfsup_depth.report.pictures import training_pictures
+    from selfsup_depth.structures import Batch, Method
+    from selfsup_depth.teaching import Teaching
+    from trainer.hooks import Hooks, Tick, TrainingData, Validation
+    from trainer.logs import findings_of
+    from trainer.loop import Trainer, choose_device
+    from trainer.run_folder import last_checkpoint, prepare_run_folder, refuse_misspelt_resume, run_folder
+    from trainer.run_lock import only_run_of_its_name
+    from trainer.state import Position
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     console = Console(soft_wrap=True)
-    config = read_config(argv)
+    config = read_options(argv)
+    with only_run_of_its_name(config.run, console):
+        refuse_misspelt_resume(config.run)
+        refuse_what_is_not_there(config)
+        return train(with_data(config), console)
+
+
+def train(config: TrainConfig, console: Console) -> int:
     training = build_training_set(config)
     tell_index(console, "training", training)
     validation = build_validation_set(config)
@@ -73,22 +87,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     data = training_data(training, teaching, device, workers)
     Trainer(method, data, hooks, config.optimizer, config.run, device).fit()
     show_result(folder, held_out, protocol, device, console)
+    if findings := findings_of(folder):
+        console.print(f"[yellow]warning[/yellow] while training: {'; '.join(findings)}", highlight=False)
     return 0
 
 
 def read_config(argv: Sequence[str] | None) -> TrainConfig:
-    """Options as given; without --data_path built-in footage and, beneath the options, its recipe."""
+    """All that a training needs; built-in footage is rendered."""
+    return with_data(read_options(argv))
+
+
+def read_options(argv: Sequence[str] | None) -> TrainConfig:
+    """Options as given; without --data_path, beneath them the recipe of built-in footage."""
     config = cli.parse(TrainConfig, argv)
     refuse_ignored_options(config)
-    if config.data.data_path is not None or config.data.dataset in COMES_WITH_ITS_DATA:
+    name = builtin_data(config.data)
+    return config if name is None else cli.parse(TrainConfig, argv, recipe=cli.RECIPES / f"{BUILTIN[name].recipe}.yaml")
+
+
+def with_data(config: TrainConfig) -> TrainConfig:
+    """The same with a folder of data: without --data_path that of built-in footage, rendered if need be."""
+    name = builtin_data(config.data)
+    if name is None:
         return config
-    builtin = BUILTIN.get("builtin" if config.data.dataset == "kitti" else config.data.dataset)
-    if builtin is None or config.data.split:
-        raise UserError("--dataset and --split are about data on disk: give its folder as --data_path")
-    config = cli.parse(TrainConfig, argv, recipe=cli.RECIPES / f"{builtin.recipe}.yaml")
-    name = "builtin" if config.data.dataset == "kitti" else config.data.dataset
-    root = builtin.ensure()
+    root = BUILTIN[name].ensure()
     return replace(config, data=replace(config.data, data_path=root, dataset=name, split=str(root / "splits")))
+
+
+def refuse_what_is_not_there(config: TrainConfig) -> None:
+    """Raises UserError for what would be missed only after the data set was rendered and indexed."""
+    run, network = config.run, config.network
+    if run.method not in METHODS:
+        raise UserError(f"--method {run.method} is not known; there are: {', '.join(METHODS)}")
+    if run.resume and last_checkpoint(run_folder(run)) is not None:
+        return  # which holds all weights
+    for option in ("weights_init", "pose_weights_init"):
+        path = getattr(network, option)
+        if path not in (None, "pretrained", "scratch") and not Path(path).is_file():
+            raise UserError(
+                f"--{option} {path}: there is no such file; give a .pth or .safetensors file, 'pretrained' or 'scratch'"
+            )
+    start = run.load_weights_folder
+    if start is not None and not start.exists() and find_checkpoint(start) is None:
+        raise UserError(f"--load_weights_folder {start}: there is no such folder; give the folder of a checkpoint")
 
 
 def training_data(
@@ -137,7 +178,8 @@ def judge(
         if protocol is None:
             losses = validate_losses(method, held_out, device, tick)
             total = sum(losses.values())
-            return Validation(total, "training loss on the validation set", {"loss": total, **losses})
+            values = {"loss": total, **losses}
+            return Validation(total, "training loss on the validation set", values, told=("loss",))
         result, _ = validate_depth(method, held_out, protocol, device, tick)
         values = {name: value for name, value in asdict(result.headline).items()}
         name = f"{protocol.name}, {result.mode.headline}, {len(result.rows)} images"

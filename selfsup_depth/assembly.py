@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -9,8 +10,10 @@ import torch
 
 from selfsup_depth import __version__, cli
 from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint, load_into
-from selfsup_depth.config import RunConfig, TrainConfig
+from selfsup_depth.config import DataConfig, RunConfig, TrainConfig
 from selfsup_depth.datasets import (
+    COMES_WITH_ITS_DATA,
+    DATASETS,
     HAVE_KITTI_INTRINSICS,
     DatasetRequest,
     ReaderOptions,
@@ -18,6 +21,7 @@ from selfsup_depth.datasets import (
     build_dataset,
     build_source,
 )
+from selfsup_depth.datasets.builtin import BUILTIN
 from selfsup_depth.errors import UserError
 from selfsup_depth.methods import MethodRequest, build_method
 from selfsup_depth.structures import STEREO, FrameId, Method
@@ -52,6 +56,31 @@ def refuse_ignored_options(config: TrainConfig) -> None:
 # ------------------------------------------------------------------ data
 
 
+def builtin_data(data: DataConfig) -> str | None:
+    """The footage of `BUILTIN` that is trained on where no --data_path is given; None: no rendered footage.
+
+    Raises UserError for an unknown --dataset, and for one of data on disk, or a --split, without --data_path.
+    """
+    if data.dataset not in DATASETS:
+        near = difflib.get_close_matches(data.dataset, DATASETS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UserError(f"--dataset {data.dataset} is not known{hint}: choose one of {', '.join(DATASETS)}")
+    if data.data_path is not None or data.dataset in COMES_WITH_ITS_DATA:
+        return None
+    name = "builtin" if data.dataset == DataConfig().dataset else data.dataset
+    if name not in BUILTIN:
+        raise UserError(
+            f"--dataset {name} is read from disk: give its folder as --data_path, or train on built-in footage with "
+            f"--dataset {' or '.join(BUILTIN)}"
+        )
+    if data.split is not None:
+        raise UserError(
+            f"--split {data.split} chooses among frames on disk, but without --data_path --dataset {data.dataset} is "
+            "built-in footage with lists of its own: give the folder of the frames as --data_path, or leave out --split"
+        )
+    return name
+
+
 def build_training_set(config: TrainConfig) -> ViewDataset:
     """All frames of the training items, flipped and jittered; with depth where a tutor tells it at every step."""
     told_live = config.distill.distill == TRUE_DEPTH and config.distill.teacher_cache is None
@@ -75,7 +104,7 @@ def build_validation_set(config: TrainConfig) -> ViewDataset:
     """Items with true depth, of which only the target is needed; without any depth, whole samples."""
     name = config.data.dataset
     request = replace(_data_request(config), part="val", is_train=False)
-    source = build_source(name, request)  # what it lists for "val" does not depend on the frames of a sample
+    source = build_source(name, request)  # with the frames of training: what is held out can depend on them
     if any(source.has_depth(item) and source.has_image(item) for item in source.items()):
         request = replace(request, frame_ids=(0,), with_depth=True)
     return ViewDataset(name, source, request)

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
+import signal
 import sys
+import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 import tyro
@@ -24,6 +29,7 @@ from selfsup_depth.errors import UserError
 Config = TypeVar("Config")
 #: Recipes that come with the library; `--config distdepth` finds configs/distdepth.yaml.
 RECIPES = Path(__file__).parent / "configs"
+STOPPED = "stopped by Ctrl-C"
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
@@ -48,15 +54,40 @@ def parse(config_class: type[Config], argv: Sequence[str] | None = None, *, reci
 
 
 def run(main: Callable[[], int | None]) -> int:
-    """Run a script's `main`; a UserError becomes one sentence on stderr and status 2, Ctrl-C status 130."""
+    """Run a script's `main`; a UserError becomes one sentence on stderr and status 2, Ctrl-C status 130.
+
+    What a KeyboardInterrupt says of itself is printed: how the program was stopped, and what it has saved.
+    """
     try:
         return main() or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("stopped by Ctrl-C", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(str(stop) or STOPPED, file=sys.stderr)
         return 130
+
+
+@contextmanager
+def quiet_ctrl_c() -> Iterator[None]:
+    """Around a script's imports, which take seconds: Ctrl-C ends the program there with one line.
+
+    No exception would do: modules of C code print or swallow one that comes while they are loaded.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    mine = before is signal.default_int_handler and threading.current_thread() is threading.main_thread()
+    if mine:
+        signal.signal(signal.SIGINT, _end_at_once)
+    try:
+        yield
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, before)
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    os.write(2, f"{STOPPED}\n".encode())
+    os._exit(130)
 
 
 def field_types(config_class: type) -> dict[str, Any]:

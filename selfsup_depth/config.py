@@ -18,14 +18,15 @@ class DataConfig:
     """What is learnt from."""
 
     data_path: Path | None = None
-    """Folder of the data set. Without it, training uses the built-in synthetic drive, rendered once."""
+    """Folder of the data set. None: built-in footage, by default the synthetic drive, rendered once."""
     dataset: str = "kitti"
-    """How the folder is laid out: kitti, kitti_odom, kitti_depth, stereo_folder, simsin, unisin, va, nyuv2. Without
-    a folder: motorcycle, one real pair, or builtin_indoor, synthetic rooms, rendered once."""
+    """How the folder is laid out: kitti, kitti_odom, kitti_depth, stereo_folder, simsin, unisin, va or nyuv2. Without
+    --data_path: builtin (the synthetic drive, as kitti then), builtin_indoor (synthetic rooms) or motorcycle (one
+    real pair)."""
     split: str | None = None
-    """Which frames: a published list (eigen_zhou, eigen_full, odom, benchmark) or a folder that holds
-    train_files.txt and val_files.txt. Default: eigen_zhou for kitti and kitti_depth, odom for kitti_odom,
-    the data set's own parts otherwise."""
+    """Which frames: a published name (eigen_zhou, eigen_full, odom, benchmark), a folder that holds train_files.txt
+    and val_files.txt, or (simsin, unisin, va, nyuv2) one list file, whose end is held out. None: the lists in the
+    data folder, else eigen_zhou for kitti and kitti_depth, odom for kitti_odom, the data set's own parts otherwise."""
     png: bool = False
     """Prefer png where both png and jpg exist (either is found without this)."""
     height: int = 192
@@ -55,14 +56,17 @@ class DataConfig:
                 f"Try --frame_ids {_words([0, *[f for f in self.frame_ids if f != 0]])}."
             )
         if len(set(self.frame_ids)) != len(self.frame_ids):
-            raise UserError(f"--frame_ids names a frame twice: {_words(self.frame_ids)}")
+            raise UserError(
+                f"--frame_ids names a frame twice: {_words(self.frame_ids)}; "
+                f"try --frame_ids {_words(dict.fromkeys(self.frame_ids))}"
+            )
         if len(self.frame_ids) == 1 and not self.use_stereo:
             raise UserError(
                 "--frame_ids 0 alone leaves nothing to compare the target with: add frames "
                 "(--frame_ids 0 -1 1) or the stereo partner (--use_stereo)"
             )
         if self.num_workers < 0:
-            raise UserError(f"--num_workers must be 0 or more, found {self.num_workers}")
+            raise UserError(f"--num_workers must be 0 or more, found {self.num_workers}{_default(self, 'num_workers')}")
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,13 @@ class NetworkConfig:
     num_layers: Literal[18, 34, 50, 101, 152] = 18
     """Layers of the ResNet encoders."""
     pose_num_layers: Literal[18, 34, 50, 101, 152] | None = None
-    """Layers of the pose network's ResNet; default: as --num_layers."""
+    """Layers of the pose network's ResNet. None: as --num_layers."""
     encoder: str | None = None
-    """Any timm backbone by name as the depth encoder, for example convnext_tiny; default: the ResNet."""
+    """Any timm backbone by name as the depth encoder, for example convnext_tiny. None: the ResNet."""
     weights_init: str = "pretrained"
     """Start of the encoders: pretrained (ImageNet), scratch, or the path of a weights file."""
     pose_weights_init: str | None = None
-    """Start of the pose encoder, as --weights_init; default: the same (pretrained where that is a file of another
+    """Start of the pose encoder, as --weights_init. None: the same (pretrained where that is a file of another
     encoder)."""
     scales: tuple[int, ...] = (0, 1, 2, 3)
     """Scales of the disparity decoder, 0 is full resolution."""
@@ -142,7 +146,10 @@ class LossConfig:
                 "mask: add --disable_automasking or leave out --predictive_mask"
             )
         if not self.disparity_smoothness >= 0:
-            raise UserError(f"--disparity_smoothness must not be negative, found {self.disparity_smoothness:g}")
+            raise UserError(
+                f"--disparity_smoothness must not be negative, found {self.disparity_smoothness:g}"
+                + _default(self, "disparity_smoothness")
+            )
 
 
 @dataclass(frozen=True)
@@ -152,33 +159,34 @@ class DistillConfig:
     distill: str | None = None
     """Teacher whose structure is distilled: dpt_hybrid, dpt_large, dpt_hybrid_nyu, dpt_hybrid_kitti, midas_v21,
     depth_anything_v2_small, ..., a weights file, a local folder or a hub name; true_depth is the data set's own
-    depth up to scale and shift, for demos."""
+    depth up to scale and shift, for demos. None: no teacher."""
     teacher_cache: Path | None = None
-    """Folder that keeps the teacher's maps: computed once, before the first epoch; later runs need no teacher."""
+    """Folder that keeps the teacher's maps: computed once, before the first epoch; later runs need no teacher. None:
+    it runs at every step."""
     teacher_size: str = "trained"
     """Scale at which the teacher sees images: trained (its own), native (that of the input), or the short side in
     pixels."""
     distill_mode: Literal["ours", "paper", "repo"] = "ours"
     """Form and weights of the terms: ours, the paper's, or those of its repository (for comparison)."""
     dist_wt: float | None = None
-    """Weight of the distillation; default: as --distill_mode has it (ours 0.2, paper 0.1, repo 0.05)."""
+    """Weight of the distillation. None: as --distill_mode has it (ours 0.2, paper 0.1, repo 0.05)."""
     dist_spatial_wt: float | None = None
-    """Weight of the edge term inside it; default: as --distill_mode has it (ours 0.1, paper 0.1, repo 0.02)."""
+    """Weight of the edge term inside it. None: as --distill_mode has it (ours 0.1, paper 0.1, repo 0.02)."""
     thre: float = 0.95
     """Quantile of the depth gradients above which a pixel is an edge."""
     distill_warmup: int | None = None
-    """Steps that the student learns without the teacher, whose weight then grows from 0 over as many; default: as
+    """Steps that the student learns without the teacher, whose weight then grows from 0 over as many. None: as
     --distill_mode has it (ours 200, paper and repo 0)."""
 
     def __post_init__(self) -> None:
         for name in ("dist_wt", "dist_spatial_wt"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
-                raise UserError(f"--{name} must not be negative, found {value:g}")
+                raise UserError(f"--{name} must not be negative, found {value:g}: 0 leaves the term out")
         if not 0 < self.thre < 1:
-            raise UserError(f"--thre is a quantile between 0 and 1, found {self.thre:g}")
+            raise UserError(f"--thre is a quantile between 0 and 1, found {self.thre:g}{_default(self, 'thre')}")
         if self.distill_warmup is not None and self.distill_warmup < 0:
-            raise UserError(f"--distill_warmup must be 0 or more steps, found {self.distill_warmup}")
+            raise UserError(f"--distill_warmup must be 0 or more steps, found {self.distill_warmup}: 0 is no warm-up")
         if self.teacher_size not in ("trained", "native") and not self.teacher_size.isdecimal():
             raise UserError(
                 f"--teacher_size is trained, native or a number of pixels, found '{self.teacher_size}'; try 384"
@@ -213,13 +221,19 @@ class OptimizerConfig:
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_epochs", "scheduler_step_size", "accumulate_steps"):
             if getattr(self, name) < 1:
-                raise UserError(f"--{name} must be at least 1, found {getattr(self, name)}")
+                raise UserError(f"--{name} must be at least 1, found {getattr(self, name)}{_default(self, name)}")
         if not 0 < self.learning_rate < float("inf"):
-            raise UserError(f"--learning_rate must be positive, found {self.learning_rate:g}")
+            raise UserError(
+                f"--learning_rate must be positive, found {self.learning_rate:g}{_default(self, 'learning_rate')}"
+            )
         if not 0 <= self.ema_decay < 1:
-            raise UserError(f"--ema_decay must be at least 0 and below 1, found {self.ema_decay:g}")
+            raise UserError(
+                f"--ema_decay must be at least 0 and below 1, found {self.ema_decay:g}{_default(self, 'ema_decay')}"
+            )
         if not self.clip_gradient_norm >= 0:
-            raise UserError(f"--clip_gradient_norm must not be negative, found {self.clip_gradient_norm:g}")
+            raise UserError(
+                f"--clip_gradient_norm must not be negative, found {self.clip_gradient_norm:g}: 0 never shortens"
+            )
 
 
 @dataclass(frozen=True)
@@ -231,7 +245,7 @@ class RunConfig:
     model_name: str = "mdp"
     """Name of this run: everything it writes is under log_dir/model_name."""
     method: str = "monodepth2"
-    """What is trained."""
+    """What is trained: monodepth2 (with --distill as DistDepth)."""
     seed: int = 0
     """Seed of the weights, the order of the samples and their augmentation."""
     no_cuda: bool = False
@@ -239,11 +253,11 @@ class RunConfig:
     resume: bool = False
     """Go on with the run of this name from its last checkpoint, to the same numbers."""
     load_weights_folder: Path | None = None
-    """Checkpoint folder to start from: ours, Monodepth2's or DistDepth's."""
+    """Checkpoint folder to start from: ours, Monodepth2's or DistDepth's. None: start from --weights_init."""
     weights_format: Literal["selfsup_depth", "monodepth2", "distdepth"] | None = None
-    """What wrote that folder, where it does not say so itself."""
+    """What wrote that folder, where it does not say so itself. None: found out from its files."""
     models_to_load: tuple[str, ...] = ("encoder", "depth", "pose_encoder", "pose")
-    """Which networks of that folder to take."""
+    """Which networks of that folder to take: encoder, depth, pose_encoder, pose, predictive_mask."""
     log_frequency: int = 250
     """Steps between pictures in the log, the first 2000 steps; eight times as many later."""
     save_frequency: int = 1
@@ -254,12 +268,14 @@ class RunConfig:
     def __post_init__(self) -> None:
         for name in ("log_frequency", "save_frequency"):
             if getattr(self, name) < 1:
-                raise UserError(f"--{name} must be at least 1, found {getattr(self, name)}")
+                raise UserError(f"--{name} must be at least 1, found {getattr(self, name)}{_default(self, name)}")
         for name in ("seed", "save_steps"):
             if getattr(self, name) < 0:
-                raise UserError(f"--{name} must be 0 or more, found {getattr(self, name)}")
+                raise UserError(f"--{name} must be 0 or more, found {getattr(self, name)}{_default(self, name)}")
         if not self.model_name or "/" in self.model_name or self.model_name in (".", ".."):
-            raise UserError(f"--model_name must be a plain folder name, found '{self.model_name}'")
+            raise UserError(
+                f"--model_name must be a plain folder name, found '{self.model_name}': give where it lies as --log_dir"
+            )
 
 
 @dataclass(frozen=True)
@@ -272,6 +288,11 @@ class TrainConfig:
     distill: DistillConfig = field(default_factory=DistillConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+
+def _default(config: object, name: str) -> str:
+    """The end of a message: a value that works."""
+    return f"; the default is {getattr(type(config)(), name)}"
 
 
 def _words(values: object) -> str:

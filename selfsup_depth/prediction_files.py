@@ -16,6 +16,12 @@ from selfsup_depth.checkpoints import CheckpointMeta
 from selfsup_depth.errors import UserError
 from selfsup_depth.report.pictures import colour_depth
 
+#: What metres are worth: a network learns size from the angle under which things are seen.
+METRIC_FOR = (
+    "images of the training camera's field of view (focal length / width); another camera's depth is right up to "
+    "one factor"
+)
+SQUEEZE_TOLERANCE = 0.1  # of the aspect ratio
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -43,7 +49,7 @@ def find_images(path: Path, ext: str | None = None) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UserError(f"--image_path {path}: no such file or folder")
+        raise UserError(f"--image_path {path}: no such file or folder; give the path of an image or of a folder.")
     suffixes = (f".{ext.lstrip('.').lower()}",) if ext else IMAGE_SUFFIXES
     # our own coloured depth of an earlier call, when it was written beside the images, is no input
     images = sorted(
@@ -54,7 +60,10 @@ def find_images(path: Path, ext: str | None = None) -> list[Path]:
         and not (entry.stem.endswith("_depth") and entry.with_suffix(".npy").exists())
     )
     if not images:
-        raise UserError(f"--image_path {path} holds no image ({', '.join(suffixes)})")
+        remedy = "give another --ext, or leave it out" if ext else "give the folder that holds the images themselves"
+        raise UserError(
+            f"--image_path {path} holds no image ({', '.join(suffixes)}; folders in it are not searched): {remedy}."
+        )
     twice = [stem for stem, count in Counter(image.stem for image in images).items() if count > 1]
     if twice:
         raise UserError(
@@ -64,10 +73,54 @@ def find_images(path: Path, ext: str | None = None) -> list[Path]:
     return images
 
 
+def make_folder(folder: Path) -> None:
+    """Raises UserError when `folder` is not there and cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--output_directory {folder} cannot be made ({error.strerror}): give a folder that can be written, whose "
+            "name no file has."
+        ) from error
+
+
+def unit_sentence(meta: CheckpointMeta) -> str:
+    """What the depths are, and for which images that holds."""
+    if meta.metres_per_unit is None:
+        return f"unit: relative (up to scale) ({meta.scale_source})"
+    return f"unit: metres ({meta.scale_source}), for {METRIC_FOR}"
+
+
+def squeeze_warning(image: Path, size: tuple[int, int], meta: CheckpointMeta) -> str | None:
+    """A sentence when an image of `size` (height, width) has another shape than the network's input; else None."""
+    own, network = size[1] / size[0], meta.width / meta.height
+    if abs(own / network - 1) <= SQUEEZE_TOLERANCE:
+        return None
+    return (
+        f"{image.name} is {size[1]}x{size[0]} (width / height {own:.2f}) and is squeezed into the network's "
+        f"{meta.width}x{meta.height} ({network:.2f}): unless the training images were squeezed alike, crop it to that "
+        "ratio"
+    )
+
+
 def write_prediction(
     folder: Path, image: Path, size: tuple[int, int], depth: Tensor, checkpoint: Path, meta: CheckpointMeta
 ) -> None:
-    """NAME_depth.npy (float32 [H, W]), NAME_depth.png (coloured) and NAME.json (what the numbers mean)."""
+    """NAME_depth.npy (float32 [H, W]), NAME_depth.png (coloured) and NAME.json (what the numbers mean).
+
+    Raises UserError when they cannot be written.
+    """
+    try:
+        _write(folder, image, size, depth, checkpoint, meta)
+    except OSError as error:
+        raise UserError(
+            f"--output_directory {folder} cannot be written ({error.strerror}): give another folder."
+        ) from error
+
+
+def _write(
+    folder: Path, image: Path, size: tuple[int, int], depth: Tensor, checkpoint: Path, meta: CheckpointMeta
+) -> None:
     values = depth.float().cpu().numpy().astype(np.float32)
     metric = meta.metres_per_unit is not None
     np.save(folder / f"{image.stem}_depth.npy", values)
@@ -76,6 +129,7 @@ def write_prediction(
         "image": str(image),
         "unit": "metres" if metric else "relative (up to scale)",
         "metric": metric,
+        "metric_for": METRIC_FOR if metric else None,
         "scale_source": meta.scale_source,
         "depth_file": f"{image.stem}_depth.npy",
         "height": size[0],

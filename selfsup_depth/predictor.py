@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -14,6 +15,9 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.methods import METHODS, MethodRequest
 from selfsup_depth.structures import DepthPrediction, Method
 
+TOLERANCE = 1e-3  # beyond [0, 1]: rounding of whoever made the images
+EXPECTED = "images for a DepthPredictor must be a float tensor [B, 3, H, W] of RGB values in [0, 1]"
+
 
 class DepthPredictor:
     """A trained depth network and what its numbers mean.
@@ -21,6 +25,8 @@ class DepthPredictor:
     >>> predictor = DepthPredictor.load("runs/mdp/models/best")
     >>> prediction = predictor.predict_full_size(images)  # [B, 3, H, W] in [0, 1]
     >>> prediction.depth, prediction.unit  # [B, 1, H, W], "metres"
+
+    Metres hold for images of the training camera's field of view; another camera's depth is right up to one factor.
     """
 
     def __init__(self, method: Method, meta: CheckpointMeta, device: torch.device) -> None:
@@ -57,11 +63,14 @@ class DepthPredictor:
         """Depth at the network's own size.
 
         Args:
-            images: [B, 3, h, w] in [0, 1], any size; resized with anti-aliasing where needed.
+            images: [B, 3, h, w] float RGB in [0, 1], any size; resized with anti-aliasing where needed.
         Returns:
             depth [B, 1, height, width].
+
+        Raises UserError for images of another kind, shape or range (uint8, 0..255, NaN, ...).
         """
-        images = images.to(self.device)
+        check_images(images)
+        images = images.to(self.device, torch.float32)
         if images.shape[-2:] != (self.height, self.width):
             images = F.interpolate(
                 images, (self.height, self.width), mode="bilinear", align_corners=False, antialias=True
@@ -70,10 +79,39 @@ class DepthPredictor:
 
     @torch.inference_mode()
     def predict_full_size(self, images: Tensor) -> DepthPrediction:
-        """Depth at the size of the images [B, 3, H, W]: the network's inverse depth, upsampled."""
+        """Depth at the size of the images [B, 3, H, W], float RGB in [0, 1]: the network's inverse depth, upsampled.
+
+        Raises UserError for images of another kind, shape or range, as `predict` does.
+        """
         prediction = self.predict(images)
         inverse = F.interpolate(prediction.inverse_depth, images.shape[-2:], mode="bilinear", align_corners=False)
         return DepthPrediction(1.0 / inverse, prediction.metric)
+
+
+def check_images(images: Tensor) -> None:
+    """Raises UserError unless images are [B, 3, H, W] float in [0, 1]; waits once for a GPU that makes them."""
+    if not isinstance(images, Tensor):
+        found, remedy = f"a {type(images).__name__}", "torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255"
+        raise UserError(f"{EXPECTED}; found {found}: for an array [H, W, 3] of bytes use {remedy}.")
+    shape = list(images.shape)
+    if images.ndim != 4 or images.shape[1] != 3 or images.numel() == 0:
+        remedy = "images[None] makes a batch of one [3, H, W] image" if images.ndim == 3 else "check its dimensions"
+        if images.ndim == 4 and images.shape[1] in (1, 4):
+            grey = images.shape[1] == 1
+            remedy = "images.expand(-1, 3, -1, -1) makes grey RGB" if grey else "images[:, :3] drops alpha"
+        raise UserError(f"{EXPECTED}; found shape {shape}: {remedy}.")
+    if not images.is_floating_point():
+        raise UserError(f"{EXPECTED}; found {images.dtype}: use images.float() / 255 for bytes.")
+    low, high = torch.stack(torch.aminmax(images.detach())).tolist()
+    if low >= -TOLERANCE and high <= 1 + TOLERANCE:  # false for NaN
+        return
+    if not (math.isfinite(low) and math.isfinite(high)):
+        found, remedy = "values that are not finite", "look for NaN where they were made"
+    else:
+        found = f"values from {low:.4g} to {high:.4g}"
+        bytes_as_float = low >= 0 and high > 2
+        remedy = "use images / 255" if bytes_as_float else "undo a normalisation, or use images.clamp(0, 1)"
+    raise UserError(f"{EXPECTED}; found {found}: {remedy}.")
 
 
 def depth_only_request(meta: CheckpointMeta) -> MethodRequest:

@@ -22,6 +22,7 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Batch, Sample
 from selfsup_depth.teachers import TeacherInfo
 from selfsup_depth.teachers.cache import MANIFEST, TeacherCache, open_cache, read_manifest
+from selfsup_depth.teachers.table import named_by_file
 from selfsup_depth.tutors import Question, Tutor, build_tutor
 
 
@@ -164,6 +165,6 @@ def _complete_cache(settings: DistillConfig, recorded: NamedSamples, size: tuple
     if not (folder / MANIFEST).is_file():
         return None
     info = read_manifest(folder)
-    if info.name not in (asked, Path(asked).name):
+    if info.name not in (asked, Path(asked).name, named_by_file(Path(asked))):
         return None
     return None if missing_from(open_cache(folder, info, size), recorded) else info

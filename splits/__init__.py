@@ -9,7 +9,7 @@ from __future__ import annotations
 from splits.kitti_rules import archives_to_download, eigen_to_benchmark_ids
 from splits.leaks import leakage
 from splits.lines import SplitLine, parse_line
-from splits.reading import read_split
+from splits.reading import place_of, read_split
 from splits.table import PARTS, SPLITS, Split
 from splits.writing import write_split
 
@@ -22,6 +22,7 @@ __all__ = [
     "eigen_to_benchmark_ids",
     "leakage",
     "parse_line",
+    "place_of",
     "read_split",
     "write_split",
 ]

@@ -15,16 +15,23 @@ class SplitLine:
 
 
 def parse_line(line: str) -> SplitLine:
-    """Read `folder frame side`; a line of other than three words has frame 0 and no side, as in Monodepth2.
+    """Read `folder frame side`, or one word, a path; also `image N`, as KITTI's server counts its test images.
+
+    The latter two have frame 0 and no side, as in Monodepth2.
 
     Raises:
-        ValueError: the line is blank, or the second of three words is not a frame number.
+        ValueError: the line is blank or of another form, or its frame is not a number.
     """
     words = line.split()
     if not words:
         raise ValueError("a line of a split names an image as `folder frame side`, but this one is blank")
-    if len(words) != 3:
+    if len(words) == 1 or (len(words) == 2 and words[0] == "image" and words[1].isdecimal()):
         return SplitLine(words[0])
+    if len(words) != 3:
+        raise ValueError(
+            f"split line {line.strip()!r}: expected three columns, `folder frame side`, but found {len(words)}: "
+            "correct the line (a folder's name may not have blanks)"
+        )
     folder, frame, side = words
     if not frame.isdecimal():
         raise ValueError(

@@ -33,6 +33,15 @@ def read_split(name_or_path: str | Path, part: str) -> list[str]:
     return _read_file(folder / f"{part}_files.txt")
 
 
+def place_of(name_or_path: str | Path, part: str, line: str) -> str:
+    """Where a line that `read_split` gave stands, for messages: file and number, or the split's name."""
+    if isinstance(name_or_path, str) and name_or_path in SPLITS:
+        return f"split {name_or_path}, {part}"
+    path = Path(name_or_path).expanduser() / f"{part}_files.txt"
+    lines = [found.strip() for found in path.read_text(encoding="utf-8-sig").splitlines()]
+    return f"{path}, line {lines.index(line) + 1}"
+
+
 def _read_named(name: str, part: str) -> list[str]:
     lines_of = SPLITS[name].parts.get(part)
     if lines_of is None:

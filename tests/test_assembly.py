@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from stereo_footage import write_stereo_folder
 from selfsup_depth import assembly
 from selfsup_depth.config import DataConfig, NetworkConfig, RunConfig, TrainConfig
 from selfsup_depth.datasets import DATASETS, HAVE_KITTI_INTRINSICS, base
+from selfsup_depth.datasets.builtin import BUILTIN
 from selfsup_depth.datasets.kitti_views import KittiSource
 from selfsup_depth.errors import UserError
 
@@ -39,6 +41,48 @@ def indices(monkeypatch) -> list[tuple]:
 
     monkeypatch.setattr(base, "build_index", build_index)
     return built
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [("kitti", "builtin"), ("builtin", "builtin"), ("builtin_indoor", "builtin_indoor"), ("motorcycle", None)],
+)
+def test_footage_that_needs_no_data_path(dataset, expected):
+    assert assembly.builtin_data(DataConfig(dataset=dataset)) == expected
+    assert expected is None or expected in BUILTIN
+
+
+def test_data_on_disk_is_no_built_in_footage(footage):
+    assert assembly.builtin_data(DataConfig(footage, "stereo_folder", split="lists")) is None
+    assert assembly.builtin_data(DataConfig(footage)) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"dataset": "indoor"}, r"--dataset indoor is not known \(did you mean .*\?\): choose one of .*builtin_indoor"),
+        ({"dataset": "zzz"}, "--dataset zzz is not known: choose one of kitti, "),
+        ({"dataset": "zzz", "data_path": "/data"}, "--dataset zzz is not known"),
+        ({"dataset": "stereo_folder"}, "--dataset stereo_folder is read from disk: give .* builtin or builtin_in"),
+        ({"split": "eigen_zhou"}, "--split eigen_zhou chooses among frames on disk.*, or leave out --split"),
+        ({"dataset": "builtin", "split": "odom"}, "--split odom .*--dataset builtin is built-in footage"),
+    ],
+)
+def test_footage_that_cannot_be_had_without_a_data_path(data, message):
+    with pytest.raises(UserError, match=message) as error:
+        assembly.builtin_data(DataConfig(**data))
+    assert ("--split" in str(error.value)) == ("split" in data)
+
+
+def test_a_short_clip_without_depth_is_validated_on_a_whole_sample(tmp_path):
+    path = write_stereo_folder(tmp_path / "footage", frames=8) / "train"
+    (path.parent / "calib.json").rename(path / "calib.json")
+    shutil.rmtree(path / "depth")
+    shutil.rmtree(path.parent / "val")
+    assert assembly.build_training_set(configuration(path)).report.kept == 6
+    dataset = assembly.build_validation_set(configuration(path))
+    assert dataset.name(0) == "wall 6 l"
+    assert dataset.request.frame_ids == (0, -1, 1, "s")
 
 
 def test_validation_with_depth_looks_at_targets_alone(footage, indices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -137,8 +138,26 @@ def test_run_turns_user_errors_into_one_sentence(capsys):
 
     assert cli.run(fails) == 2
     assert capsys.readouterr().err == "error: the sky is missing: look up\n"
+    def interrupted_with_a_sentence():
+        raise KeyboardInterrupt("stopped by SIGTERM; step 7 is saved")
+
     assert cli.run(interrupted) == 130
+    assert capsys.readouterr().err == "stopped by Ctrl-C\n"
+    assert cli.run(interrupted_with_a_sentence) == 130
+    assert capsys.readouterr().err == "stopped by SIGTERM; step 7 is saved\n"
     assert cli.run(lambda: None) == 0
+
+
+def test_quiet_ctrl_c_gives_the_handler_back_and_respects_another():
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        for handler in (signal.default_int_handler, signal.SIG_IGN):
+            signal.signal(signal.SIGINT, handler)
+            with cli.quiet_ctrl_c():
+                assert (signal.getsignal(signal.SIGINT) is handler) == (handler is signal.SIG_IGN)
+            assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_every_option_has_a_help_text(capsys):

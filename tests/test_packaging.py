@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -58,6 +60,28 @@ def test_scripts_tame_waiting_threads_before_torch_is_loaded(script):
     assert [line for line in before if line.startswith(("import", "from"))] == [
         "from __future__ import annotations", "import os",
     ]  # fmt: skip
+
+
+SCRIPTS = ["train.py", "evaluate_depth.py", "export_gt_depth.py", "predict_depth.py"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_ctrl_c_while_a_script_loads_is_one_line(script, tmp_path):
+    """rich is among what every script loads; here loading it takes as long as torch does on a slow disk."""
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").write_text("")
+    for module in ("console", "progress"):
+        (tmp_path / "rich" / f"{module}.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
+    (tmp_path / "torch.py").write_text("")
+    (tmp_path / "tyro.py").write_text("")
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "stopped by Ctrl-C\n")
 
 
 def test_requirements_pin_the_pair_of_torch_and_torchvision_and_name_no_host():

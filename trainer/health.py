@@ -6,6 +6,7 @@ seen, the likely cause and what to do.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from selfsup_depth.structures import Losses
 
 #: Steps before the first look (an untrained network is allowed to be flat), and between looks.
 FIRST_LOOK, WINDOW = 200, 100
+#: A run that ends before the first look is looked at when it ends, if it had this many steps.
+SHORTEST = 50
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ CHECKS = (
         ("warp_error", "identity_error"),
         lambda seen: seen["warp_error"] > 1.2 * seen["identity_error"],
         "warped sources match the target worse ({warp_error:.3f}) than unwarped ones ({identity_error:.3f}): "
-        "check the intrinsics, the sign of the baseline and the order of the frames",
+        "check whether left and right are swapped, or the sign of the baseline, the intrinsics and the order of "
+        "the frames",
     ),
     Check(
         "no_motion",
@@ -72,27 +76,39 @@ CHECKS = (
 )
 
 
+@dataclass(frozen=True)
+class Finding:
+    check: str  # the name of a Check
+    sentence: str
+
+
 class HealthMonitor:
     """Averages `Losses.health` over windows of steps and reports each kind of trouble once."""
 
     def __init__(self, checks: tuple[Check, ...] = CHECKS) -> None:
         self.checks = checks
-        self._kept: list[dict[str, Tensor]] = []
+        self._kept: deque[dict[str, Tensor]] = deque(maxlen=WINDOW)
+        self._since_look = 0
+        self._has_looked = False
         self._said: set[str] = set()
 
-    def watch(self, step: int, losses: Losses) -> list[str]:
-        """Sentences about troubles first seen at this step; empty most of the time."""
+    def watch(self, step: int, losses: Losses) -> list[Finding]:
+        """Troubles first seen at this step; empty most of the time."""
         self._kept.append(losses.health)
-        if len(self._kept) < WINDOW:
-            return []
-        kept, self._kept = self._kept, []
-        if step < FIRST_LOOK:
-            return []
-        names = set.intersection(*(set(entry) for entry in kept))
-        seen = {name: float(torch.stack([entry[name] for entry in kept]).mean()) for name in names}
+        self._since_look += 1
+        return self._look(step) if step >= FIRST_LOOK and self._since_look >= WINDOW else []
+
+    def finish(self, step: int) -> list[Finding]:
+        """At the end of a run: what a look would have found, if there was none and enough was seen for one."""
+        return [] if self._has_looked or len(self._kept) < SHORTEST else self._look(step)
+
+    def _look(self, step: int) -> list[Finding]:
+        self._since_look, self._has_looked = 0, True
+        names = set.intersection(*(set(entry) for entry in self._kept))
+        seen = {name: float(torch.stack([entry[name] for entry in self._kept]).mean()) for name in names}
         found = []
         for check in self.checks:
             if check.name not in self._said and set(check.needs) <= names and check.is_bad(seen):
                 self._said.add(check.name)
-                found.append(f"step {step}: {check.sentence.format(**seen)}")
+                found.append(Finding(check.name, f"step {step}: {check.sentence.format(**seen)}"))
         return found

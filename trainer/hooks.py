@@ -23,6 +23,7 @@ class Validation:
     score: float  # lower is better: decides which checkpoint is the best
     protocol: str  # what the score is, in words
     values: dict[str, float]
+    told: tuple[str, ...] | None = None  # which of them are printed; None: all
 
 
 @dataclass(frozen=True)

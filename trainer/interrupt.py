@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import time
 from types import FrameType, TracebackType
 from typing import Any
 
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
 
 class Interruptible:
-    """While entered, the first SIGINT or SIGTERM only sets `requested`."""
+    """While entered, the first SIGINT or SIGTERM sets `requested` and says so; the next raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.requested = False
+        self.source = "Ctrl-C"  # what the last signal was
+        self.doing = "this step"  # what is finished first
         self._before: dict[int, Any] = {}
 
     def requested_soon(self) -> bool:
@@ -25,7 +31,7 @@ class Interruptible:
 
     def __enter__(self) -> Interruptible:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _NAMES:
                 self._before[number] = signal.signal(number, self._request)
         return self
 
@@ -36,7 +42,11 @@ class Interruptible:
             signal.signal(number, handler)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
+        self.source = _NAMES[signal.Signals(number)]
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-
+        again = "press again" if number == signal.SIGINT else "send it again"
+        line = f"{self.source}: stopping after {self.doing}; {again} to stop without saving\n"
+        # not by print: it may be just this that the signal has interrupted
+        os.write(2, (("\n" if sys.stderr.isatty() else "") + line).encode())

@@ -16,6 +16,20 @@ from selfsup_depth.errors import UserError
 _REMEDY = "the last checkpoint is intact: free some space and go on with --resume"
 
 
+def findings_of(folder: Path) -> list[str]:
+    """What the health checks have said in the run of this folder, the last sentence of each kind."""
+    health = [entry for entry in _entries(folder / "metrics.jsonl") if entry["kind"] == "health"]
+    return list({entry.get("check", entry["finding"]): str(entry["finding"]) for entry in health}.values())
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with contextlib.suppress(json.JSONDecodeError):  # the line that was being written when the run was killed
+            found.append(json.loads(line))
+    return found
+
+
 class RunLog:
     """`metrics.jsonl` and `events/` in the folder of a run."""
 
@@ -66,14 +80,7 @@ class RunLog:
         """A killed run may have logged steps that will be run again: keep each step once."""
         if not self.path.exists():
             return
-        kept = []
-        for line in self.path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the line that was being written when the run was killed
-            if entry["step"] <= step:
-                kept.append(line)
+        kept = [json.dumps(entry) for entry in _entries(self.path) if entry["step"] <= step]
         temporary = self.path.with_suffix(".tmp")
         temporary.write_text("".join(f"{line}\n" for line in kept))
         os.replace(temporary, self.path)

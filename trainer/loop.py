@@ -46,10 +46,7 @@ class Trainer:
         self.sampler = EpochSampler(len(data.dataset), settings.batch_size, seed=run.seed)  # type: ignore[arg-type]
         self.steps_per_epoch = len(self.sampler) // settings.accumulate_steps
         if self.steps_per_epoch == 0:
-            raise UserError(
-                f"the training set has {self.sampler.length} samples, fewer than one step needs "
-                f"(--batch_size {settings.batch_size} x --accumulate_steps {settings.accumulate_steps})"
-            )
+            raise _too_few_samples(self.sampler.length, settings)
         self.parameters = [p for p in method.networks.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
         self.precision = Precision(settings.precision, self.device)
@@ -62,30 +59,38 @@ class Trainer:
     # ---------------------------------------------------------------- the loop
 
     def fit(self) -> None:
-        """Train to the last epoch. Ctrl-C saves and raises KeyboardInterrupt."""
-        resumed = self.run.resume and self.recorder.resume()
-        if not resumed:
+        """Train to the last epoch. Ctrl-C saves and raises KeyboardInterrupt with a sentence on what is saved."""
+        console = self.recorder.console
+        if not (self.run.resume and self.recorder.resume()):
             torch.manual_seed(self.run.seed)  # dropout and the like, whatever was drawn before
+        elif self.position.epoch >= self.settings.num_epochs:
+            console.print(f"this run is finished ({self.position.epoch} epochs); raise --num_epochs to go on")
+            return
+        else:
+            console.print(f"resuming at epoch {self.position.epoch + 1}, step {self.position.step}")
         self.recorder.start()
         loader = self._loader()
         total = self.settings.num_epochs * self.steps_per_epoch
         images_per_step = self.settings.batch_size * self.settings.accumulate_steps
-        console = self.recorder.console
         interrupt = Interruptible()
         try:
             with interrupt, TrainingProgress(total, self.position.step, images_per_step, console) as progress:
                 for epoch in range(self.position.epoch, self.settings.num_epochs):
                     progress.start_epoch(epoch, self.settings.num_epochs)
                     self._train_epoch(epoch, loader, progress, interrupt)
+                    interrupt.doing = "this validation"
                     self._end_epoch(epoch, progress)
+                    interrupt.doing = "this step"
                     if interrupt.requested and epoch + 1 < self.settings.num_epochs:
-                        raise self._interrupted()  # all is saved already
+                        raise KeyboardInterrupt  # all is saved already
+                self.recorder.finish()
+        except KeyboardInterrupt:
+            raise self._stopped_by(interrupt.source) from None
         except RuntimeError as error:
             # a SIGTERM to the whole process group ends the loader's workers before a step can be finished
             if "DataLoader worker" not in str(error) or not interrupt.requested_soon():
                 raise
-            console.print("stopped by a signal; go on from the last saved step with --resume")
-            raise KeyboardInterrupt from None
+            raise self._stopped_by(interrupt.source) from None
         finally:
             self.recorder.close()
 
@@ -104,14 +109,21 @@ class Trainer:
             self.recorder.step(losses, progress, ends_epoch=self.position.step_in_epoch == self.steps_per_epoch)
             if interrupt.requested:
                 self.recorder.save_last()
-                raise self._interrupted()
+                raise KeyboardInterrupt
             if self.run.save_steps and self.position.step % self.run.save_steps == 0:
                 self.recorder.save_last()
         batches.close()
 
-    def _interrupted(self) -> KeyboardInterrupt:
-        self.recorder.console.print(f"stopped at step {self.position.step}; go on with --resume")
-        return KeyboardInterrupt()
+    def _stopped_by(self, source: str) -> KeyboardInterrupt:
+        saved = self.recorder.saved_step
+        if saved is None:
+            return KeyboardInterrupt(f"stopped by {source}; nothing was saved")
+        if saved == self.position.step:
+            return KeyboardInterrupt(f"stopped by {source}; step {saved} is saved: go on with --resume")
+        return KeyboardInterrupt(
+            f"stopped by {source} at step {self.position.step}; nothing since step {saved} was saved: go on from there "
+            "with --resume"
+        )
 
     def _step(self, batches: Iterator[tuple[Batch, torch.Generator]]) -> Losses:
         """One optimiser step, over `accumulate_steps` batches."""
@@ -176,3 +188,12 @@ class Trainer:
             progress.waited(time.perf_counter() - start)
             generator = torch.Generator(self.device).manual_seed(self.run.seed * 1_000_003 + self.position.step)
             yield self.data.prepare(raw), generator
+
+
+def _too_few_samples(samples: int, settings: OptimizerConfig) -> UserError:
+    fits = samples // settings.accumulate_steps
+    remedy = f"lower --batch_size to {fits}" if fits else f"lower --accumulate_steps to {samples} and --batch_size to 1"
+    return UserError(
+        f"the training set has {samples} samples, fewer than one step needs (--batch_size {settings.batch_size} x "
+        f"--accumulate_steps {settings.accumulate_steps}): {remedy}, or add samples"
+    )

@@ -14,7 +14,7 @@ from selfsup_depth.config import RunConfig
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Losses
 from trainer.guard import FiniteGuard
-from trainer.health import HealthMonitor
+from trainer.health import Finding, HealthMonitor
 from trainer.hooks import Hooks, Validation
 from trainer.logs import RunLog
 from trainer.progress import TrainingProgress
@@ -25,7 +25,7 @@ from trainer.state import TrainingState, capture, changed_options, restore
 LOG_EVERY = 10
 #: Options that a resumed run may change without changing its numbers so far.
 MAY_CHANGE = frozenset(
-    {"resume", "num_workers", "num_epochs", "log_dir", "log_frequency", "save_frequency", "save_steps",
+    {"resume", "num_workers", "num_epochs", "log_dir", "model_name", "log_frequency", "save_frequency", "save_steps",
      "data_path", "no_cuda", "load_weights_folder", "weights_format", "models_to_load"}
 )  # fmt: skip
 
@@ -38,6 +38,7 @@ class Recorder:
         self.folder = run_folder(run)
         self.console = Console(soft_wrap=True)
         self.health = HealthMonitor()
+        self.saved_step: int | None = None  # of the checkpoint from which the run can go on
         self._unlogged: list[Losses] = []
 
     def start(self) -> None:
@@ -55,7 +56,9 @@ class Recorder:
         self._unlogged.append(bare)
         if step % LOG_EVERY == 0 or ends_epoch:
             kept, self._unlogged = self._unlogged, []
-            self._log_steps(kept, progress)
+            self._log_steps(kept, progress, ends_epoch)
+        elif progress.is_due():
+            progress.show(float(bare.total))
         if self._is_time_for_pictures(step):
             for name, picture in self.hooks.picture(losses).items():
                 self.log.picture(name, step, picture)
@@ -64,7 +67,8 @@ class Recorder:
         """The score of an epoch, and its checkpoints: the best so far, weights_N, the last."""
         position, models = self.state.position, self.folder / "models"
         self.log.write("validation", position.step, {"epoch": epoch, **validation.values})
-        text = ", ".join(f"{name} {value:.4g}" for name, value in validation.values.items())
+        told = validation.values if validation.told is None else {n: validation.values[n] for n in validation.told}
+        text = ", ".join(f"{name} {value:.4g}" for name, value in told.items())
         self.console.print(f"epoch {epoch + 1}: {text} ({validation.protocol})", highlight=False)
         best = position.best_score
         if math.isfinite(validation.score) and (best is None or validation.score < best):
@@ -77,6 +81,11 @@ class Recorder:
     def save_last(self, validation: Validation | None = None) -> None:
         """The checkpoint from which a run goes on."""
         self._save(self.folder / "models" / "last", validation, capture(self.state, self.hooks.options))
+        self.saved_step = self.state.position.step
+
+    def finish(self) -> None:
+        """The last epoch has ended."""
+        self._tell(self.health.finish(self.state.position.step))
 
     def resume(self) -> bool:
         """Put the state of the last checkpoint back; False when there is none yet.
@@ -99,23 +108,26 @@ class Recorder:
             )
         load_into(self.state.method.networks, checkpoint, None)
         restore(saved, self.state)
-        position = self.state.position
-        self.console.print(f"resuming at epoch {position.epoch + 1}, step {position.step}")
+        self.saved_step = self.state.position.step
         return True
 
-    def _log_steps(self, kept: list[Losses], progress: TrainingProgress) -> None:
+    def _log_steps(self, kept: list[Losses], progress: TrainingProgress, ends_epoch: bool) -> None:
         position = self.state.position
         mean = {name: float(torch.stack([one.terms[name] for one in kept]).mean()) for name in kept[0].terms}
         health = {name: float(torch.stack([one.health[name] for one in kept]).mean()) for name in kept[0].health}
         loss = sum(mean.values())
-        shown = progress.show(loss)
+        shown = progress.show(loss, ends_window=True, ends_epoch=ends_epoch)
         rate = self.state.optimizer.param_groups[0]["lr"]
         values = {"epoch": position.epoch, "loss": loss, "learning_rate": rate, **shown, **mean, **health}
         self.log.write("train", position.step, values)
         for one in kept:
-            for sentence in self.health.watch(position.step, one):
-                self.console.print(f"[yellow]warning[/yellow] {sentence}", highlight=False)
-                self.log.write("health", position.step, {"finding": sentence})
+            self._tell(self.health.watch(position.step, one))
+
+    def _tell(self, findings: list[Finding]) -> None:
+        for finding in findings:
+            self.console.print(f"[yellow]warning[/yellow] {finding.sentence}", highlight=False)
+            values = {"finding": finding.sentence, "check": finding.check}
+            self.log.write("health", self.state.position.step, values)
 
     def _is_time_for_pictures(self, step: int) -> bool:
         every = self.run.log_frequency if step <= 2000 else 8 * self.run.log_frequency

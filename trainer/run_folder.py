@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,27 @@ def last_checkpoint(folder: Path) -> Path | None:
     return find_checkpoint(folder / "models" / "last")
 
 
+def refuse_misspelt_resume(run: RunConfig) -> None:
+    """--resume may be given from the first start on, so a run need not exist yet; but it may be misspelt.
+
+    Raises UserError when there is no run of this name and another has nearly the same. Names that differ in their
+    digits alone are taken for the members of a series.
+    """
+    if not run.resume or run_folder(run).exists() or not run.log_dir.is_dir():
+        return
+    runs = sorted(path.name for path in run.log_dir.iterdir() if (path / "config.yaml").is_file())
+    near = [name for name in runs if name.startswith(f"{run.model_name}.old")] or [
+        name
+        for name in difflib.get_close_matches(run.model_name, runs, n=3)
+        if re.sub(r"\d+", "", name) != re.sub(r"\d+", "", run.model_name)
+    ]
+    if near:
+        raise UserError(
+            f"--resume: there is no run {run_folder(run)}; did you mean --model_name {' or '.join(near)}? To start a "
+            "new run of this name, leave out --resume the first time"
+        )
+
+
 def prepare_run_folder(folder: Path, options: dict[str, Any], resume: bool, console: Console) -> None:
     """Make the folder and write its options. A finished or abandoned run of this name is moved aside.
 
@@ -32,7 +55,10 @@ def prepare_run_folder(folder: Path, options: dict[str, Any], resume: bool, cons
         if not resume and any((folder / name).exists() for name in ("models", "metrics.jsonl")):
             aside = _free_name(folder)
             folder.rename(aside)
-            console.print(f"{folder} held an earlier run: moved to {aside} (--resume would have gone on with it)")
+            console.print(
+                f"{folder} held an earlier run: moved to {aside} (--resume would have gone on with it, and "
+                f"--model_name {aside.name} --resume still does)"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         if not resume or not (folder / "config.yaml").exists():
             plain = {name: value for name, value in options.items() if value is not None and name != "resume"}

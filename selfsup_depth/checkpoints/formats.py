@@ -22,6 +22,7 @@ OWN = "selfsup_depth"
 #: systems whose folders have the same files and keys, and weights that mean different things
 ORIGINALS: dict[str, System] = {"monodepth2": MONODEPTH2, "distdepth": DISTDEPTH}
 FORMATS = (OWN, *ORIGINALS)
+_MARKS = ("checkpoint.json", "depth.pth")
 
 
 def load_checkpoint(
@@ -107,10 +108,13 @@ def _unclear(folder: OriginalFolder, why: str) -> UserError:
 
 
 def _not_a_checkpoint(folder: Path) -> UserError:
+    if folder.is_file():
+        return UserError(f"{folder}: is a file; give the folder of a checkpoint, for example {folder.parent}.")
     if not folder.is_dir():
         return UserError(f"{folder}: there is no such folder; give the folder of a checkpoint.")
-    marks = [*folder.glob("*/checkpoint.json"), *folder.glob("*/depth.pth")]
-    below = sorted({mark.parent.name for mark in marks})
+    # one level down from a run's models/, two from the run
+    marks = [mark for level in ("*", "*/*") for file in _MARKS for mark in folder.glob(f"{level}/{file}")]
+    below = sorted({str(mark.parent.relative_to(folder)) for mark in marks})
     advice = f"point at one of its folders: {', '.join(below)}" if below else "give a checkpoint's folder"
     return UserError(
         f"{folder}: not a checkpoint: neither checkpoint.json nor an original's encoder.pth and depth.pth are "

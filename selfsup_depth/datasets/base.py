@@ -45,8 +45,9 @@ class ViewDataset(Dataset[Sample]):
             raise UserError(
                 f"{name} has no ground-truth depth: validate without depth, or choose a data set that has it."
             )
+        source.check_frames(request.frame_ids)
         self.items, self.report = build_index(source, request.frame_ids, with_depth=request.with_depth)
-        refuse_empty(name, str(request.data_path or "the built-in data"), self.report)
+        refuse_empty(name, source, request, self.report)
         source.check_kept(self.items)
         self._checked: set[tuple[tuple[float, ...], int, int]] = set()
         self._read_frame(self.items[0])  # wrong calibrations are said now, not after the first epoch began

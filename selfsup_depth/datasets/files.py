@@ -11,6 +11,7 @@ class DirectoryListing:
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str]] = {}
+        self._usual: dict[tuple[str, ...], dict[str, str]] = {}  # suffixes -> folder -> the first of them in use there
 
     def names(self, folder: str) -> frozenset[str]:
         """Names of everything in `folder`; empty when there is no such directory."""
@@ -30,9 +31,13 @@ class DirectoryListing:
         return name in self.names(folder)
 
     def find(self, folder: str, stem: str, suffixes: Sequence[str]) -> str:
-        """Path of `stem` with the first suffix that exists; with the first suffix when none does."""
+        """Path of `stem` with the first suffix that exists; when none does, with one that others in the folder have."""
         names = self.names(folder)
         for suffix in suffixes:
             if stem + suffix in names:
                 return f"{folder}/{stem}{suffix}"
-        return f"{folder}/{stem}{suffixes[0]}"
+        usual = self._usual.setdefault(tuple(suffixes), {})
+        if folder not in usual:
+            in_use = (suffix for suffix in suffixes if any(name.endswith(suffix) for name in names))
+            usual[folder] = next(in_use, suffixes[0])
+        return f"{folder}/{stem}{usual[folder]}"

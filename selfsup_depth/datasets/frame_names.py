@@ -27,6 +27,7 @@ class FrameNames:
         self._stems: dict[tuple[str, int], str] = {}
         self._files: dict[str, str] = {}
         self._numbered_by_scene: set[str] = set()
+        self._spelling: dict[str, tuple[str, int, str]] = {}  # scene -> what stands before the digits, how many, suffix
         rank = {suffix: i for i, suffix in reversed(list(enumerate(suffixes)))}
         for name in sorted(files.names(folder)):
             stem, dot, extension = name.rpartition(".")
@@ -48,6 +49,10 @@ class FrameNames:
             )
         self._stems[frame] = stem
         self._files[stem] = name
+        before = stem.rstrip("0123456789")
+        digits = len(stem) - len(before)
+        fewest = min(digits, self._spelling.get(frame[0], ("", digits, ""))[1])
+        self._spelling[frame[0]] = (before, fewest, name[len(stem) :])
 
     def _parse(self, stem: str) -> tuple[str, int]:
         found = WITH_SCENE.fullmatch(stem)
@@ -64,23 +69,37 @@ class FrameNames:
         """Scene and number of every image."""
         return list(self._stems)
 
+    @property
+    def have_numbers(self) -> bool:
+        """Whether any name has digits that say where in time its image stands."""
+        return any(digits for _, digits, _ in self._spelling.values())
+
     def stem(self, scene: str, number: int) -> str:
         """The name without suffix; a likely one when there is no such image."""
         known = self._stems.get((scene, number))
-        if known is not None:
-            return known
-        return f"{number}" if scene == ONE_SEQUENCE else f"{scene}_{number}"
+        return known if known is not None else self._likely(scene, number).rpartition(".")[0]
 
-    def path(self, scene: str, number: int) -> str:
-        """The file of a frame; a likely one when there is no such image."""
-        stem = self.stem(scene, number)
-        return f"{self._folder}/{self._files.get(stem, stem + '.jpg')}"
+    def path(self, scene: str, number: int, like: FrameNames | None = None) -> str:
+        """The file of a frame; when there is no such image, what it would be called beside those here or in `like`."""
+        places = (self, like) if like is not None else (self,)
+        stems = ((place, place._stems.get((scene, number))) for place in places)
+        name = next((place._files[stem] for place, stem in stems if stem is not None), None)
+        if name is None:
+            name = next((place for place in places if scene in place._spelling), self)._likely(scene, number)
+        return f"{self._folder}/{name}"
+
+    def _likely(self, scene: str, number: int) -> str:
+        """File name of an image that is not here, spelled as the others of its scene."""
+        unknown = ("" if scene == ONE_SEQUENCE else f"{scene}_", 1, ".jpg")
+        before, digits, suffix = self._spelling.get(scene, unknown)
+        return f"{before}{number:0{digits}d}{suffix}" if digits else f"{before}{suffix}"
 
     def neighbour(self, scene: str, number: int, offset: int) -> int | None:
         """The number of the frame `offset` steps later (earlier when negative); None when there is none."""
-        if scene in self._numbered_by_scene:
-            return number + offset
         numbers, step = self._sequences.get(scene, ([], 0.0))
+        if scene in self._numbered_by_scene:
+            there = number + offset
+            return there if numbers and numbers[0] <= there <= numbers[-1] else None
         here = bisect_left(numbers, number)
         there = here + offset
         if not (here < len(numbers) and numbers[here] == number and 0 <= there < len(numbers)):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+
+from selfsup_depth.structures import STEREO, FrameId
 
 HELD_OUT = "held out for validation"
+KEPT_APART = "next to frames held out for validation"
 Frame = tuple[str, int]  # scene, number
 
 
@@ -12,7 +15,7 @@ def hold_out_the_last(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], 
     """Frames to train on and frames held out: whole scenes in their order, or the end of the only one.
 
     `reach` is the furthest neighbour in time that a sample looks at. No image of the held-out end is looked at by
-    training: the `2 * reach` frames before it belong to neither.
+    training: the `2 * reach` frames before it belong to neither. However short the end, it has one whole sample.
     """
     ordered = list(dict.fromkeys(frames))
     scenes = list(dict.fromkeys(scene for scene, _ in ordered))
@@ -20,8 +23,43 @@ def hold_out_the_last(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], 
         held = set(scenes[-_tenth(len(scenes)) :])
         return {frame for frame in ordered if frame[0] not in held}, {frame for frame in ordered if frame[0] in held}
     ordered.sort()
-    first_held = len(ordered) - _tenth(len(ordered))
+    wanted = max(_tenth(len(ordered)), 1 + reach)
+    first_held = max(len(ordered) - wanted, 1)  # one image alone is not divided
     return set(ordered[: max(first_held - 2 * reach, 0)]), set(ordered[first_held:])
+
+
+def furthest_neighbour(frame_ids: Sequence[FrameId]) -> int:
+    """How many frames before or after its target a sample looks at."""
+    return max((abs(int(frame)) for frame in frame_ids if frame != STEREO), default=0)
+
+
+def frames_left_out(frames: Sequence[Frame], kept: set[Frame], held_out: set[Frame]) -> Mapping[str, list[int]]:
+    """What training leaves out: reason, in words that count frames -> indices into `frames`.
+
+    A frame stands in `frames` once for each of its sides.
+    """
+    left_out = {}
+    for reason, those in ((HELD_OUT, held_out), (KEPT_APART, set(frames) - kept - held_out)):
+        indices = [index for index, frame in enumerate(frames) if frame in those]
+        if not indices:
+            continue
+        if len(indices) > len(those):  # the count beside the reason is of images
+            reason += f": {len(those)} frame{'s' if len(those) > 1 else ''}"
+            reason += ", both sides" if len(indices) == 2 * len(those) else ""
+        left_out[reason] = indices
+    return left_out
+
+
+def more_to_validate_on(reach: int, own_part: str = "") -> str:
+    """What to do where the end that is held out, or what is left of the footage, has no whole sample.
+
+    `own_part` names another way to give validation images, in words that end with a comma.
+    """
+    return (
+        "without a validation list the last tenth of the scenes, or the end of the only one, is held out: record more "
+        f"frames (of one scene at least {4 * reach + 2} in a row), {own_part}or list both parts in train_files.txt and "
+        "val_files.txt of a folder given as --split"
+    )
 
 
 def _tenth(count: int) -> int:

@@ -53,7 +53,7 @@ def _read_with_pillow(path: str, reason: Exception) -> Tensor:
     except (OSError, ValueError, SyntaxError) as error:  # Pillow's ways of saying "broken"
         raise UserError(
             f"{path} cannot be read as an image ({error}): the file is truncated or not an image. "
-            "Replace it, or take its line out of the split."
+            "Replace it, or leave it out (delete it, and its line where a list names it)."
         ) from error
     return torch.from_numpy(array).permute(2, 0, 1)
 

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.datasets.source import ViewSource
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId, IndexReport
 from splits import SplitLine
 
+TARGET_MISSING = "target image missing"
+STEREO_MISSING = "stereo image missing"
+NEIGHBOUR_MISSING = "neighbour frame {:+d} missing"
 NO_DEPTH = "no ground-truth depth"
 EXAMPLES_KEPT = 3
+PURPOSE = {"train": "training", "val": "validation", "test": "testing"}
+#: What to do about a reason, where the source does not know better. None: nothing was listed.
+REMEDIES = {
+    None: "give another --data_path or --split",
+    TARGET_MISSING: "check that --data_path is the folder that the list (--split) is about",
+    STEREO_MISSING: "add the images of the other camera, or leave out --use_stereo",
+    NO_DEPTH: "add the depth maps, or choose images that have some",
+}
+OTHER_FRAMES = "give footage in which frames stand in a row, or ask for other --frame_ids"
 
 
 def build_index(
@@ -43,7 +56,7 @@ def _problem(
     for frame in frame_ids:
         view = source.neighbour(item, frame)
         if view is None:
-            return _reason(frame), item_name(item)
+            return _reason(frame), _no_view(source, item, frame)
         if not source.has_image(view):
             return _reason(frame), source.image_path(view)
     if with_depth and not source.has_depth(item):
@@ -53,10 +66,17 @@ def _problem(
 
 def _reason(frame: FrameId) -> str:
     if frame == 0:
-        return "target image missing"
+        return TARGET_MISSING
     if frame == STEREO:
-        return "stereo image missing"
-    return f"neighbour frame {int(frame):+d} missing"
+        return STEREO_MISSING
+    return NEIGHBOUR_MISSING.format(int(frame))
+
+
+def _no_view(source: ViewSource, item: SplitLine, frame: FrameId) -> str:
+    """An example in words: a file that nothing would be called is not named."""
+    if frame == STEREO:
+        return item_name(item)
+    return f"none {'before' if int(frame) < 0 else 'after'} {source.image_path(item)}"
 
 
 def item_name(item: SplitLine) -> str:
@@ -64,16 +84,23 @@ def item_name(item: SplitLine) -> str:
     return " ".join(str(part) for part in (item.folder, item.frame, item.side) if part not in (None, ""))
 
 
-def refuse_empty(dataset: str, where: str, report: IndexReport) -> None:
-    """Raises UserError when no item is left, naming where we looked and an example of what is missing."""
+def refuse_empty(dataset: str, source: ViewSource, request: DatasetRequest, report: IndexReport) -> None:
+    """Raises UserError when no item is left: for which part, where we looked, an example, and what to do."""
     if report.kept:
         return
+    purpose = PURPOSE[request.part]
+    where = str(request.data_path or "the built-in data")
     if not report.listed:
-        raise UserError(f"{dataset}: the list of items for {where} is empty: give another --data_path or --split.")
+        raise UserError(f"{dataset}: there is nothing for {purpose} in {where}: {_remedy(source, None)}.")
     reasons = "; ".join(
         f"{count} x {reason}, for example {report.examples[reason][0]}" for reason, count in report.left_out.items()
     )
+    main = max(report.left_out, key=lambda reason: report.left_out[reason])
     raise UserError(
-        f"{dataset}: none of the {report.listed} listed items can be used under {where} ({reasons}): "
-        "check --data_path, --split and --frame_ids, and that the archives are unpacked."
+        f"{dataset}: none of the {report.listed} items listed for {purpose} can be used under {where} ({reasons}): "
+        f"{_remedy(source, main)}."
     )
+
+
+def _remedy(source: ViewSource, reason: str | None) -> str:
+    return source.remedy(reason) or REMEDIES.get(reason, OTHER_FRAMES)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
-from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.kitti_devkit import RectifiedCamera, read_odometry_calibration, read_poses
 from selfsup_depth.datasets.kitti_views import KittiSource, camera_number
 from selfsup_depth.errors import UserError
@@ -25,15 +23,12 @@ class KittiOdometry(KittiSource):
     name = "kitti_odom"
     default_split = "odom"
 
-    def items(self) -> Sequence[SplitLine]:
-        items = super().items()
-        for item in items:
-            if not item.folder.isdecimal():
-                raise UserError(
-                    f"kitti_odom: the split line '{item_name(item)}' does not begin with a sequence number: "
-                    "expected lines like '9 0 l'; give an odometry --split."
-                )
-        return items
+    def check_line(self, line: SplitLine) -> None:
+        super().check_line(line)
+        if not line.folder.isdecimal():
+            raise ValueError(
+                "does not begin with a sequence number, expected lines like '9 0 l' as in an odometry --split"
+            )
 
     def image_path(self, view: SplitLine) -> str:
         folder = f"{self._sequence(view.folder)}/image_{camera_number(view)}"

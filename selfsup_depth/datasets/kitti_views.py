@@ -10,7 +10,7 @@ from torch import Tensor
 
 from geometry.camera import intrinsics_matrix
 from geometry.se3 import translation_transform
-from selfsup_depth.datasets.index import item_name
+from selfsup_depth.datasets.index import STEREO_MISSING, TARGET_MISSING
 from selfsup_depth.datasets.kitti_devkit import RectifiedCamera, stereo_transform
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.datasets.source import ViewSource, data_folder
@@ -18,6 +18,7 @@ from selfsup_depth.errors import UserError
 from splits import SplitLine
 
 CAMERA_OF_SIDE = {"l": 2, "r": 3, "2": 2, "3": 3}
+MISSING_FILES = (TARGET_MISSING, STEREO_MISSING)
 NOMINAL_BASELINE_M = 0.54
 #: Monodepth2's one matrix for all drives: fx / width, fy / height, principal point at the image's centre.
 #: (Its centre is 0.5 W of integer pixels at the training size, ours the true centre: half a pixel between
@@ -52,14 +53,15 @@ class KittiSource(ViewSource):
         """Calibrated intrinsics [3, 3] for the stored image of this (width, height)."""
 
     def items(self) -> Sequence[SplitLine]:
-        items = self.request.split_lines(self.name, self.default_split)
-        for item in items:
-            if item.side not in CAMERA_OF_SIDE:
-                raise UserError(
-                    f"{self.name}: the split line '{item_name(item)}' names no camera: expected "
-                    "'folder frame side' with side l or r."
-                )
-        return items
+        return self.request.split_lines(self.name, self.check_line, self.default_split)
+
+    def check_line(self, line: SplitLine) -> None:
+        """Raises ValueError when the line names no image of this data set."""
+        if line.side not in CAMERA_OF_SIDE:
+            raise ValueError("names no camera, expected 'folder frame side' with side l or r")
+
+    def remedy(self, reason: str | None) -> str | None:
+        return "check --data_path and --split, and that the archives are unpacked" if reason in MISSING_FILES else None
 
     def check_kept(self, items: Sequence[SplitLine]) -> None:
         for folder in dict.fromkeys(item.folder for item in items):

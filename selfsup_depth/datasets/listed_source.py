@@ -6,11 +6,16 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from selfsup_depth.datasets.held_out import HELD_OUT, Frame, hold_out_the_last
-from selfsup_depth.datasets.index import item_name
+from selfsup_depth.datasets.held_out import (
+    Frame,
+    frames_left_out,
+    furthest_neighbour,
+    hold_out_the_last,
+    more_to_validate_on,
+)
+from selfsup_depth.datasets.index import NO_DEPTH, STEREO_MISSING, TARGET_MISSING, item_name
 from selfsup_depth.datasets.item_lists import PublishedLists, find_list, parse_item, read_list
 from selfsup_depth.datasets.source import ViewSource
-from selfsup_depth.structures import STEREO
 from splits import SplitLine
 
 
@@ -20,6 +25,7 @@ class ListedSource(ViewSource):
     name: str
     root: str  # the folder in which lists are looked for
     published: PublishedLists = {}
+    _is_divided = False  # whether training and validation share what was found
 
     @abstractmethod
     def to_item(self, line: SplitLine) -> SplitLine:
@@ -40,27 +46,31 @@ class ListedSource(ViewSource):
         return self._chosen[0]
 
     def left_out_beforehand(self) -> Mapping[str, Sequence[str]]:
-        left_out = self._chosen[1]
-        return {HELD_OUT: [item_name(item) for item in left_out]} if left_out else {}
+        return self._chosen[1]
+
+    def remedy(self, reason: str | None) -> str | None:
+        if not self._is_divided or reason in (TARGET_MISSING, STEREO_MISSING, NO_DEPTH):
+            return None
+        return more_to_validate_on(furthest_neighbour(self.request.frame_ids))
 
     @cached_property
-    def _chosen(self) -> tuple[list[SplitLine], list[SplitLine]]:
-        """Items of the part, and those that training leaves out for the sake of validation."""
+    def _chosen(self) -> tuple[list[SplitLine], Mapping[str, Sequence[str]]]:
+        """Items of the part, and the names of those that training leaves out for the sake of validation."""
         if self.request.lines is not None:
-            return [parse_item(line, f"{self.name}, lines given", self.to_item) for line in self.request.lines], []
+            return [parse_item(line, f"{self.name}, lines given", self.to_item) for line in self.request.lines], {}
         listed = find_list(self.request, self.name, self.root, self.published)
         if listed is None:
             items, shared = self.unlisted()
         else:
             items, shared = read_list(listed.path, self.name, self.to_item), listed.shared
-        return self._divided(items) if shared else (items, [])
+        self._is_divided = shared
+        return self._divided(items) if shared else (items, {})
 
-    def _divided(self, items: Sequence[SplitLine]) -> tuple[list[SplitLine], list[SplitLine]]:
-        reach = max((abs(int(frame)) for frame in self.request.frame_ids if frame != STEREO), default=0)
+    def _divided(self, items: Sequence[SplitLine]) -> tuple[list[SplitLine], Mapping[str, Sequence[str]]]:
         frames = self.frames_of(items)
-        kept, held_out = hold_out_the_last(frames, reach)
+        kept, held_out = hold_out_the_last(frames, furthest_neighbour(self.request.frame_ids))
         training = self.request.part == "train"
         wanted = kept if training else held_out
-        pairs = list(zip(items, frames, strict=True))
-        rest = [item for item, frame in pairs if frame not in wanted] if training else []
-        return [item for item, frame in pairs if frame in wanted], rest
+        rest = frames_left_out(frames, kept, held_out) if training else {}
+        names = {reason: [item_name(items[index]) for index in indices] for reason, indices in rest.items()}
+        return [item for item, frame in zip(items, frames, strict=True) if frame in wanted], names

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
-from splits import SplitLine, parse_line, read_split
+from splits import SplitLine, parse_line, place_of, read_split
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,15 @@ class DatasetRequest:
                 'such as -1 1, and "s" for the stereo partner.'
             )
 
-    def split_lines(self, dataset: str, default_split: str | None = None) -> list[SplitLine]:
-        """The listed items of this part.
+    def split_lines(
+        self, dataset: str, check: Callable[[SplitLine], None], default_split: str | None = None
+    ) -> list[SplitLine]:
+        """The listed items of this part; `check` raises ValueError, in words that follow "the line '...'".
 
-        Raises UserError when there is no list, or when it cannot be read.
+        Raises UserError when there is no list, when it cannot be read, or when `check` refuses a line.
         """
         if self.lines is not None:
-            return [_parse(line, dataset) for line in self.lines]
+            return [_parse(line, dataset, check, lambda: "lines given") for line in self.lines]
         split = self.split if self.split is not None else self._own_lists() or default_split
         if split is None:
             raise UserError(
@@ -70,7 +74,7 @@ class DatasetRequest:
             lines = read_split(split, self.part)
         except (ValueError, OSError) as error:
             raise UserError(f"--split {split} cannot be read for {dataset}: {error}") from error
-        return [_parse(line, dataset) for line in lines]
+        return [_parse(line, dataset, check, partial(place_of, split, self.part, line)) for line in lines]
 
     @property
     def has_list(self) -> bool:
@@ -85,11 +89,16 @@ class DatasetRequest:
         return str(folder) if (folder / f"{self.part}_files.txt").is_file() else None
 
 
-def _parse(line: str, dataset: str) -> SplitLine:
+def _parse(line: str, dataset: str, check: Callable[[SplitLine], None], where: Callable[[], str]) -> SplitLine:
     try:
-        return parse_line(line)
+        item = parse_line(line)
     except ValueError as error:
         raise UserError(
             f"{dataset}: the split line '{line}' is not 'folder frame side', e.g. "
             f"'2011_09_26/2011_09_26_drive_0001_sync 5 l' ({error}): correct the list."
         ) from error
+    try:
+        check(item)
+    except ValueError as error:
+        raise UserError(f"{dataset}, {where()}: the line '{line}' {error}: correct the list.") from error
+    return item

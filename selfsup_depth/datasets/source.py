@@ -64,6 +64,16 @@ class ViewSource(ABC):
     def check_kept(self, items: Sequence[SplitLine]) -> None:  # noqa: B027 (most sources need nothing more)
         """Raises UserError when something else that the usable items need is missing (a calibration)."""
 
+    def check_frames(self, frame_ids: Sequence[FrameId]) -> None:  # noqa: B027 (most sources need nothing more)
+        """Raises UserError when no item at all can have these frames, for a reason that is no item's own."""
+
+    def remedy(self, reason: str | None) -> str | None:
+        """What to do when no item of the part is left, mostly for this reason of the report (None: none was listed).
+
+        None: what is said of any data set will do.
+        """
+        return None
+
     def left_out_beforehand(self) -> Mapping[str, Sequence[str]]:
         """Items that `items()` does not list although they exist: reason -> names."""
         return {}
@@ -75,7 +85,8 @@ class ViewSource(ABC):
         if frame == STEREO:
             side = OTHER_SIDE.get(item.side or "")
             return None if side is None else SplitLine(item.folder, item.frame, side)
-        return SplitLine(item.folder, item.frame + int(frame), item.side)
+        number = item.frame + int(frame)
+        return None if number < 0 else SplitLine(item.folder, number, item.side)
 
     def has_image(self, view: SplitLine) -> bool:
         """Whether the image exists, from directory listings alone."""

@@ -107,8 +107,8 @@ def find_calibration(folder: str) -> CalibrationFile:
                 return CalibrationFile(place / name)
     raise UserError(
         f"{folder}/{FILE_NAMES[0]} is missing (also not found one folder higher, nor as .yaml): write the "
-        'cameras there, e.g. {"image_width": 640, "image_height": 480, "fx": 520.0, "fy": 520.0, "cx": 320, '
-        '"cy": 240, "baseline_m": 0.12, "pixel_origin": "corner"}.'
+        'cameras there, e.g. {"image_width": 640, "image_height": 480, "fx": 520.0, "fy": 520.0, "cx": 319.5, '
+        '"cy": 239.5, "baseline_m": 0.12, "pixel_origin": "centre"} (centre: numbers as OpenCV gives them).'
     )
 
 

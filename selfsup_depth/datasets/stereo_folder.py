@@ -10,8 +10,9 @@ underscore (`000123`, `frame7`) are one sequence in order of their numbers: neig
 ones, unless a gap in the numbers says that frames are missing.
 
 `train/` and `val/` (each with left/, right/) under the data path are the parts; a data path that is one of
-them finds the other beside it. Without them the last tenth of the scenes (of the frames, when there is
-one scene) is held out for validation. Lines `<scene> <number> <side>` of a given split win over both.
+them finds the other beside it, and `val/` beside left/ and right/ will do. Without `val/` the last tenth of the
+scenes (of the frames, when there is one scene) is held out for validation. Lines `<scene> <number> <side>` of a given
+split win over both.
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ from torch import Tensor
 from geometry.se3 import translation_transform
 from selfsup_depth.datasets.calibration import fit_to_image
 from selfsup_depth.datasets.frame_names import FrameNames
+from selfsup_depth.datasets.held_out import (
+    Frame,
+    frames_left_out,
+    furthest_neighbour,
+    hold_out_the_last,
+    more_to_validate_on,
+)
 from selfsup_depth.datasets.images import IMAGE_SUFFIXES, read_depth_png
-from selfsup_depth.datasets.index import item_name
+from selfsup_depth.datasets.index import NO_DEPTH, PURPOSE, STEREO_MISSING, TARGET_MISSING, item_name
 from selfsup_depth.datasets.request import DatasetRequest
-from selfsup_depth.datasets.source import ViewSource, data_folder
+from selfsup_depth.datasets.source import OTHER_SIDE, ViewSource, data_folder
 from selfsup_depth.datasets.stereo_calibration import find_calibration
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
@@ -37,8 +45,6 @@ from splits import SplitLine
 
 FOLDER_OF_SIDE = {"l": "left", "r": "right"}
 ASPECT_TOLERANCE = 0.02
-HELD_OUT = "held out for validation"
-Frame = tuple[str, int]  # scene, number
 
 
 class StereoFolder(ViewSource):
@@ -50,6 +56,7 @@ class StereoFolder(ViewSource):
     def __init__(self, request: DatasetRequest) -> None:
         super().__init__(request)
         root = data_folder(request, "stereo_folder")
+        self.root = root
         self.folder, self.has_parts = _part_folder(root, request.part)
         self.calibration = find_calibration(self.folder)
         suffixes = (".png", *IMAGE_SUFFIXES) if request.options.png else IMAGE_SUFFIXES
@@ -60,19 +67,49 @@ class StereoFolder(ViewSource):
     def items(self) -> Sequence[SplitLine]:
         if self.request.has_list:
             return self._listed()
-        frames = self._frames()
-        if not self.has_parts and self.request.part != "test":
-            kept, held_out = self._divided(frames)
-            frames = kept if self.request.part == "train" else held_out
-        return self._views(frames)
+        if not self._is_divided:
+            return self._views()
+        kept, held_out = hold_out_the_last(self._frames(), furthest_neighbour(self.request.frame_ids))
+        frames = kept if self.request.part == "train" else held_out
+        return [view for view in self._views() if (view.folder, view.frame) in frames]
 
     def left_out_beforehand(self) -> Mapping[str, Sequence[str]]:
-        if self.request.part != "train" or self.has_parts or self.request.has_list:
+        if self.request.part != "train" or not self._is_divided:
             return {}
+        views = self._views()
+        kept, held_out = hold_out_the_last(self._frames(), furthest_neighbour(self.request.frame_ids))
+        left_out = frames_left_out([(view.folder, view.frame) for view in views], kept, held_out)
+        return {reason: [item_name(views[index]) for index in indices] for reason, indices in left_out.items()}
+
+    def check_frames(self, frame_ids: Sequence[FrameId]) -> None:
+        if STEREO in frame_ids and not os.path.isdir(f"{self.folder}/right"):
+            raise UserError(
+                f"{self.folder}/right does not exist, but --use_stereo needs the right images for "
+                f"{PURPOSE[self.request.part]} there, named as in left/: add them, or leave out --use_stereo."
+            )
         frames = self._frames()
-        kept = set(self._divided(frames)[0])
-        views = self._views([frame for frame in frames if frame not in kept])
-        return {HELD_OUT: [item_name(view) for view in views]} if views else {}
+        if furthest_neighbour(frame_ids) and frames and not any(names.have_numbers for names in self.names.values()):
+            asked = " ".join(str(frame) for frame in frame_ids if frame != STEREO)
+            raise UserError(
+                f"{self.image_path(SplitLine(*frames[0], 'l'))} and all other names have no number, so nobody knows "
+                f"the neighbours that --frame_ids {asked} asks for: number your frames (NAME_0001.png, NAME_0002.png, "
+                "...), or train from stereo alone with --frame_ids 0 --use_stereo."
+            )
+
+    def remedy(self, reason: str | None) -> str | None:
+        if not self._frames():
+            return f"put images into {self.folder}/left and, of the same names, into {self.folder}/right"
+        if self._is_divided and reason not in (TARGET_MISSING, STEREO_MISSING, NO_DEPTH):
+            reach = furthest_neighbour(self.request.frame_ids)
+            return more_to_validate_on(reach, f"put others into {self.root}/val/left and {self.root}/val/right, ")
+        if reason == STEREO_MISSING:
+            return "a pair has the same name in left/ and right/: rename or add the images, or leave out --use_stereo"
+        return None
+
+    @property
+    def _is_divided(self) -> bool:
+        """Whether training and validation have to share the images of one folder."""
+        return not (self.request.has_list or self.has_parts or self.request.part == "test")
 
     def check_kept(self, items: Sequence[SplitLine]) -> None:
         for scene in dict.fromkeys(item.folder for item in items):
@@ -85,7 +122,8 @@ class StereoFolder(ViewSource):
         return None if number is None else SplitLine(item.folder, number, item.side)
 
     def image_path(self, view: SplitLine) -> str:
-        return self.names[view.side or ""].path(view.folder, view.frame)
+        side = view.side or ""
+        return self.names[side].path(view.folder, view.frame, like=self.names[OTHER_SIDE[side]])
 
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         calibration = self.calibration.of_scene(view.folder)
@@ -116,36 +154,16 @@ class StereoFolder(ViewSource):
         """Scene and number of everything in left/ or right/, in order."""
         return sorted({*self.names["l"].frames, *self.names["r"].frames})
 
-    def _views(self, frames: Sequence[Frame]) -> list[SplitLine]:
+    def _views(self) -> list[SplitLine]:
         sides = "lr" if self.request.part == "train" else "l"
-        return [SplitLine(scene, number, side) for scene, number in frames for side in sides]
-
-    def _divided(self, frames: Sequence[Frame]) -> tuple[list[Frame], list[Frame]]:
-        """Frames to train on and frames held out: whole scenes, or the end of the only one.
-
-        No image of the held-out end is a neighbour of a training frame.
-        """
-        scenes = list(dict.fromkeys(scene for scene, _ in frames))
-        if len(scenes) > 1:
-            held = set(scenes[-_tenth(len(scenes)) :])
-            return [f for f in frames if f[0] not in held], [f for f in frames if f[0] in held]
-        reach = max((abs(int(f)) for f in self.request.frame_ids if f != STEREO), default=0)
-        first_held = len(frames) - _tenth(len(frames))
-        return list(frames[: max(first_held - 2 * reach, 0)]), list(frames[first_held:])
+        return [SplitLine(scene, number, side) for scene, number in self._frames() for side in sides]
 
     def _listed(self) -> list[SplitLine]:
-        items = self.request.split_lines("stereo_folder")
-        for item in items:
-            if item.side not in FOLDER_OF_SIDE:
-                raise UserError(
-                    f"stereo_folder: the split line '{item_name(item)}' must be '<scene> <number> <side>' "
-                    "with side l or r: correct the list."
-                )
-        return items
+        def check(line: SplitLine) -> None:
+            if line.side not in FOLDER_OF_SIDE:
+                raise ValueError("must be '<scene> <number> <side>' with side l or r")
 
-
-def _tenth(count: int) -> int:
-    return max(1, round(0.1 * count)) if count > 1 else 0
+        return self.request.split_lines("stereo_folder", check)
 
 
 def _part_folder(root: str, part: str) -> tuple[str, bool]:
@@ -156,13 +174,19 @@ def _part_folder(root: str, part: str) -> tuple[str, bool]:
     names = ("test", "val") if part == "test" else (part,)
     parent, _, own = os.path.abspath(root).replace(os.sep, "/").rpartition("/")
     places = [f"{root}/{name}" for name in names]
-    if own in ("train", "val") and part != "test":
+    of_both = all(os.path.isdir(f"{parent}/{name}/left") for name in ("train", "val"))
+    if own in ("train", "val") and of_both and part != "test":  # one alone has to be shared
         places += [f"{parent}/{name}" for name in names]
     for place in places:
         if os.path.isdir(f"{place}/left"):
             return place, True
     if os.path.isdir(f"{root}/left"):
-        return root, False
+        return root, part == "train" and os.path.isdir(f"{root}/val/left")
+    if part == "val" and os.path.isdir(f"{root}/train/left"):
+        raise UserError(
+            f"{root}/val/left is missing: expected images for validation in val/, as for training in train/; add them, "
+            f"or give {root}/train as --data_path, whose end is then held out."
+        )
     raise UserError(
         f"{root}/left is missing: expected left/ and right/ (or {' or '.join(names)}/ with both) and "
         "calib.json under --data_path; correct the path."

@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from selfsup_depth.datasets import COMES_WITH_ITS_DATA, DatasetRequest, ReaderOptions, ViewDataset, build_dataset
-from selfsup_depth.datasets.index import NO_DEPTH
+from selfsup_depth.datasets import (
+    COMES_WITH_ITS_DATA,
+    DatasetRequest,
+    ReaderOptions,
+    ViewDataset,
+    build_dataset,
+    build_source,
+)
+from selfsup_depth.datasets.index import NO_DEPTH, build_index
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.cameras import Camera, DatasetCameras
 from selfsup_depth.evaluation.config import EvaluateConfig
@@ -24,6 +31,12 @@ from selfsup_depth.evaluation.image_list import ImageList, list_sha256
 FILE_NAME = "gt_depths.npz"
 PLAUSIBLE_SIZE = (192, 640)  # of images that a data set is opened for but that nobody will look at
 DepthMap = NDArray[np.float32]
+#: Where a reader looks for depth, for whoever has images alone.
+WHERE_DEPTH_LIES = {
+    "stereo_folder": "put it at depth/NAME.png beside left/ of the part: 16 bits, metres * 256, 0 = none",
+    "kitti": "the velodyne_points of KITTI raw are missing; unpack them too, or give exported depth by --gt_path",
+    "kitti_depth": "give the folder of KITTI's improved depth (data_depth_annotated) by --depth_path",
+}
 
 
 class TargetImages(Dataset[Tensor]):
@@ -171,9 +184,28 @@ def _build(config: EvaluateConfig, image_list: ImageList, size: tuple[int, int],
         with_depth=with_depth,
         options=options,
     )
-    dataset = build_dataset(image_list.dataset, request)
+    try:
+        dataset = build_dataset(image_list.dataset, request)
+    except UserError as error:
+        _refuse_without_depth(image_list, request, error)
+        raise
     _refuse_gaps(dataset, image_list)
     return dataset
+
+
+def _refuse_without_depth(image_list: ImageList, request: DatasetRequest, cause: UserError) -> None:
+    """Raises UserError when a data set that could not be opened has images, and depth for none of them."""
+    if not request.with_depth:
+        return
+    _, report = build_index(build_source(image_list.dataset, request), request.frame_ids, with_depth=True)
+    if report.kept or NO_DEPTH not in report.left_out:
+        return
+    remedy = WHERE_DEPTH_LIES.get(image_list.dataset, "put it where that layout keeps it")
+    raise UserError(
+        f"--eval_split {image_list.label} of --dataset {image_list.dataset} under {image_list.data_path} has no "
+        f"ground-truth depth to score against, for none of its {report.left_out[NO_DEPTH]} images, the first "
+        f"'{report.examples[NO_DEPTH][0]}': {remedy}."
+    ) from cause
 
 
 def _refuse_gaps(dataset: ViewDataset, image_list: ImageList) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from selfsup_depth.datasets import COMES_WITH_ITS_DATA
 from selfsup_depth.datasets.index import item_name
@@ -20,6 +20,8 @@ Part = Literal["train", "val", "test"]
 KITTI_RAW = ("kitti", "kitti_depth")
 _OWN_PARTS: dict[str, Part] = {"train": "train", "val": "val", "test": "test"}
 _DEFAULT_SPLIT = {"kitti": "eigen", "kitti_depth": "eigen_benchmark", "va": "test", "nyuv2": "test"}
+#: data sets that are rendered when no --data_path is given
+BUILTIN_FOOTAGE = ("builtin", "builtin_indoor")
 READER_OF_TRUTH = {"lidar_forward": "kitti", "improved": "kitti_depth"}
 
 
@@ -126,6 +128,20 @@ def _builtin_list(config: EvaluateConfig) -> ImageList:
         )
     root = BUILTIN[name].ensure()
     return ImageList(name, root, str(root / "splits"), "test", protocol, label=name)
+
+
+def builtin_remark(name: str, training_options: Mapping[str, Any]) -> str:
+    """A sentence that built-in footage `name` is scored, and what the checkpoint was trained on if on other data.
+
+    Args:
+        training_options: `CheckpointMeta.config`; empty for checkpoints of others.
+    """
+    remark = f"no --data_path was given: the built-in synthetic footage ({name}) is scored"
+    dataset, path = training_options.get("dataset"), training_options.get("data_path")
+    if path is None and dataset in (None, name, "kitti" if name == "builtin" else None):
+        return remark
+    trained_on = f"--dataset {dataset}" + (f" --data_path {path}" if path else "")
+    return f"{remark}; the checkpoint was trained on other data ({trained_on})"
 
 
 def _protocol(config: EvaluateConfig, split: str) -> Protocol:

@@ -123,8 +123,12 @@ PredictionSource = FromModel | FromFile
 
 def _out_dir(config: EvaluateConfig, image_list: ImageList, beside: Path) -> Path:
     mode = "stereo" if config.eval_stereo else "mono"
-    # "val" alone would make two data sets overwrite each other's results.
-    label = image_list.label if image_list.split else f"{image_list.dataset}_{image_list.label}"
+    label = image_list.label
+    if image_list.split is None:
+        # "val" alone, or "stereo_folder_val", would make two data sets overwrite each other's results.
+        where = image_list.data_path.resolve().name if image_list.data_path else ""
+        named_alike = where.lower() in ("", image_list.dataset)
+        label = "_".join([image_list.dataset, *([] if named_alike else [where]), label])
     return config.eval_out_dir or beside.with_name(f"{beside.name}_evaluation_{label}_{mode}")
 
 

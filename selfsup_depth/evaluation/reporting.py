@@ -19,6 +19,10 @@ from selfsup_depth.evaluation.extras import ExtraMean
 from selfsup_depth.evaluation.metrics import MONODEPTH2_COLUMNS, SCORE_NAMES, DepthScores
 
 NAMES_SHOWN = 5
+BASELINE_NOTE = (
+    "dim rows look at no image: a constant after median alignment, and the one constant with the best mean abs_rel; "
+    "the median is not chosen for abs_rel, so it can be the worse of the two"
+)
 
 
 def write_per_image(result: EvaluationResult, path: Path) -> None:
@@ -109,6 +113,8 @@ def print_result(result: EvaluationResult, baseline: ConstantBaseline | None, co
             lines.append(f"{len(names)} images {reason}: {shown}")
     console.print(f"\n{protocol.name}: {protocol.description}", highlight=False, soft_wrap=True)
     console.print(score_table(result, baseline))
+    if baseline:
+        console.print(BASELINE_NOTE, style="dim", highlight=False, soft_wrap=True)
     for title, table in _extra_tables(result):
         console.print(title, highlight=False, soft_wrap=True)
         console.print(table)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
@@ -13,7 +15,7 @@ from selfsup_depth.evaluation.baselines import constant_baseline
 from selfsup_depth.evaluation.benchmark_submission import open_benchmark, write_submission
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.evaluation_data import EvaluationData, open_data
-from selfsup_depth.evaluation.image_list import choose_list
+from selfsup_depth.evaluation.image_list import BUILTIN_FOOTAGE, builtin_remark, choose_list
 from selfsup_depth.evaluation.leaks import leak_of
 from selfsup_depth.evaluation.modes import ScoringMode, require_one_mode, scoring_mode
 from selfsup_depth.evaluation.prediction_sources import LoadModel, PredictionSource, open_source
@@ -39,6 +41,9 @@ def run_evaluation(config: EvaluateConfig, load_model: LoadModel, console: Conso
     is_submission = image_list.protocol.ground_truth == "none"
     data = (open_benchmark if is_submission else open_data)(config, image_list, source.size)
     _make_folder(source.out_dir(image_list))
+    if config.data_path is None and image_list.dataset in BUILTIN_FOOTAGE:
+        remark = builtin_remark(image_list.dataset, _training_options(source))
+        console.print(remark, style="yellow", highlight=False, soft_wrap=True)
     if mode is None:
         _predict_only(source, data, console)
         return None
@@ -46,6 +51,10 @@ def run_evaluation(config: EvaluateConfig, load_model: LoadModel, console: Conso
         _submit(source, data, mode, console)
         return None
     return _score(config, source, data, mode, console)
+
+
+def _training_options(source: PredictionSource) -> Mapping[str, Any]:
+    return source.facts.get("checkpoint", {}).get("config", {})
 
 
 def _make_folder(folder: Path) -> None:
@@ -85,7 +94,7 @@ def _score(
     baseline = constant_baseline(accumulator.valid_depths, protocol)
     out_dir = source.out_dir(data.image_list)
     write_per_image(result, out_dir / "per_image.csv")
-    leak = leak_of(source.facts.get("checkpoint", {}).get("config", {}), data.image_list.split)
+    leak = leak_of(_training_options(source), data.image_list.split)
     facts = {**data.facts, **source.facts, "post_process": config.post_process, "leak": leak}
     write_summary(summarise(result, baseline, facts), out_dir / "summary.json")
     print_result(result, baseline, console)

@@ -57,16 +57,21 @@ class Example:
 
 
 def save_examples(path: Path, examples: Sequence[Example], unit: str, max_depth: float | None) -> None:
-    """A page with a row per example: image, predicted depth, true depth up to `max_depth`, relative error."""
+    """A page with a row per example: image, predicted depth, true depth up to `max_depth`, relative error.
+
+    Without any truth the page has the first two columns only.
+    """
     max_depth = max_depth or np.inf
-    figure = Figure(figsize=(16, 0.6 + 2.0 * len(examples)), layout="constrained")
-    axes = figure.subplots(len(examples), 4, squeeze=False)
+    columns = 4 if any(example.truth is not None for example in examples) else 2
+    figure = Figure(figsize=(4 * columns, 0.6 + 2.0 * len(examples)), layout="constrained")
+    axes = figure.subplots(len(examples), columns, squeeze=False)
     for row, example in zip(axes, examples, strict=True):
         height, width = (example.truth if example.truth is not None else example.depth).shape
         predicted = resize_map(example.depth, height, width)
         row[0].imshow(example.image.permute(1, 2, 0).clamp(0, 1).numpy(), aspect="auto")
         row[0].set_title(example.name, fontsize=7)
-        limits = {"cmap": "magma_r", "vmin": 0.0, "vmax": _scale_end(example, predicted, max_depth)}
+        near, far = _colour_range(example, predicted, max_depth)
+        limits = {"cmap": "magma_r", "vmin": near, "vmax": far}
         shown = row[1].imshow(predicted, aspect="auto", **limits)
         row[1].set_title(f"predicted depth ({unit})", fontsize=7)
         figure.colorbar(shown, ax=row[1])
@@ -93,9 +98,15 @@ def resize_map(depth: np.ndarray, height: int, width: int) -> np.ndarray:
     return 1.0 / F.interpolate(inverse, (height, width), mode="bilinear", align_corners=False)[0, 0].numpy()
 
 
-def _scale_end(example: Example, predicted: np.ndarray, max_depth: float) -> float:
-    seen = predicted if example.truth is None else example.truth[example.truth > 0]
-    return float(min(np.percentile(seen if seen.size else predicted, 95), max_depth))
+def _colour_range(example: Example, predicted: np.ndarray, max_depth: float) -> tuple[float, float]:
+    """Depths of the first and last colour: from the 2nd to the 98th percentile of prediction and truth, whichever
+    reaches farther; from 0 an untrained prediction, which is nearly constant, would be black."""
+    truth = predicted[:0] if example.truth is None else example.truth
+    shown = [np.minimum(predicted[np.isfinite(predicted)], max_depth), truth[(truth > 0) & (truth <= max_depth)]]
+    ranges = [np.percentile(depths, (2, 98)) for depths in shown if depths.size]
+    if not ranges:
+        return 0.0, 1.0
+    return float(min(near for near, _ in ranges)), float(max(far for _, far in ranges))
 
 
 def _coloured(values: np.ndarray, valid: np.ndarray, name: str) -> np.ndarray:

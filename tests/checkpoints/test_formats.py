@@ -81,3 +81,15 @@ def test_where_there_is_no_checkpoint_the_message_points_at_those_below(
         save_checkpoint(tmp_path / name, networks, make_meta())
     with pytest.raises(UserError, match="point at one of its folders: best, last"):
         load_checkpoint(tmp_path)
+
+
+def test_the_message_for_a_run_names_its_models_and_for_a_file_its_folder(
+    tmp_path: Path, networks: nn.ModuleDict, make_meta: Make
+) -> None:
+    for name in ("last", "best"):
+        save_checkpoint(tmp_path / "mdp" / "models" / name, networks, make_meta())
+    with pytest.raises(UserError, match="point at one of its folders: models/best, models/last"):
+        load_checkpoint(tmp_path / "mdp")
+    best = tmp_path / "mdp" / "models" / "best"
+    with pytest.raises(UserError, match=f"checkpoint.json: is a file; give the folder .* example {best}\\."):
+        load_checkpoint(best / "checkpoint.json")

@@ -96,6 +96,22 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert default_cache_dir() == Path.home() / ".cache" / "selfsup_depth"
 
 
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/nobody"])
+def test_a_cache_that_cannot_be_written_is_one_sentence(folder, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / folder))
+    with pytest.raises(UserError, match=rf"cache folder {tmp_path / folder}, which cannot be written .*CACHE\.$"):
+        ensure_folder(None, "drive", PARAMETERS, fail)
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(monkeypatch, tmp_path):
+    (tmp_path / "home").write_text("no folder")
+    monkeypatch.delenv("SELFSUP_DEPTH_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with pytest.raises(UserError, match="home/.cache/selfsup_depth, which cannot be written"):
+        ensure_folder(None, "drive", PARAMETERS, fail)
+
+
 def test_one_worker_renders_in_this_process():
     done: list[int] = []
     run_all(done.append, range(4), workers=1, description="counting")

@@ -23,8 +23,32 @@ def test_scene_and_number_with_underscore(tmp_path):
     assert sorted(found.frames) == [("000001", 10), ("000001", 11), ("my_garden", 7)]
     assert found.path("my_garden", 7) == f"{tmp_path}/my_garden_0007.png"
     assert found.neighbour("000001", 10, 1) == 11
-    assert found.neighbour("000001", 11, 1) == 12  # not on disk: the index says so
-    assert found.path("000001", 12) == f"{tmp_path}/000001_12.jpg"
+    assert found.neighbour("000001", 10, 2) is None  # after the last
+    assert found.neighbour("000001", 10, -1) is None  # before the first
+    assert found.neighbour("kitchen", 10, -1) is None
+
+
+def test_a_missing_image_is_named_as_those_beside_it(tmp_path):
+    found = names(tmp_path, "clip_0003.png", "clip_0005.png", "007.webp", "frame08.png", "a_9.jpg", "a_11.jpg")
+    assert found.neighbour("clip", 3, 1) == 4  # not on disk: the index says so
+    assert found.path("clip", 4) == f"{tmp_path}/clip_0004.png"
+    assert found.path(ONE_SEQUENCE, 8) == f"{tmp_path}/008.webp"
+    assert found.path("frame", 9) == f"{tmp_path}/frame09.png"
+    assert found.path("a", 10) == f"{tmp_path}/a_10.jpg"
+    assert found.stem("clip", 4) == "clip_0004"
+    assert found.path("kitchen", 4) == f"{tmp_path}/kitchen_4.jpg"
+
+
+def test_a_missing_image_is_named_as_that_of_the_other_side(tmp_path):
+    (tmp_path / "left").mkdir()
+    (tmp_path / "right").mkdir()
+    left, right = names(tmp_path / "left", "clip_0003.png", "hall.png"), names(tmp_path / "right")
+    assert right.path("clip", 3, like=left) == f"{tmp_path}/right/clip_0003.png"
+    assert right.path("clip", 4, like=left) == f"{tmp_path}/right/clip_0004.png"
+    assert right.path("hall", 0, like=left) == f"{tmp_path}/right/hall.png"
+    assert left.have_numbers
+    assert not right.have_numbers
+    assert not names(tmp_path / "right", "hall.png").have_numbers
 
 
 def test_numbers_alone_are_one_sequence_in_order(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfsup_depth.datasets.held_out import hold_out_the_last
+from selfsup_depth.datasets.held_out import frames_left_out, furthest_neighbour, hold_out_the_last, more_to_validate_on
 
 FRAMES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), min_size=2, max_size=60)
 
@@ -21,6 +21,40 @@ def test_the_end_of_one_scene_with_a_guard():
     kept, held = hold_out_the_last([("a", number) for number in range(20)], reach=1)
     assert held == {("a", 18), ("a", 19)}
     assert max(kept) == ("a", 15)
+
+
+@given(reach=st.integers(0, 3))
+def test_the_shortest_clip_that_is_said_to_do_has_a_sample_on_either_side(reach):
+    def samples(frames):
+        numbers = {number for _, number in frames}
+        return [n for n in numbers if all(0 <= n + o < shortest for o in (-reach, reach))]
+
+    shortest = 4 * reach + 2
+    assert f"at least {shortest} in a row" in more_to_validate_on(reach)
+    kept, held = hold_out_the_last([("a", number) for number in range(shortest)], reach)
+    assert len(samples(kept)) == len(samples(held)) == 1
+
+
+def test_what_training_leaves_out_is_told_by_frames():
+    frames = [("a", number) for number in range(20)]
+    kept, held = hold_out_the_last(frames, reach=1)
+    assert frames_left_out(frames, kept, held) == {
+        "held out for validation": [18, 19],
+        "next to frames held out for validation": [16, 17],
+    }
+    kept, held = hold_out_the_last(frames, reach=0)
+    both_sides = [frame for frame in frames for _ in "lr"]
+    assert frames_left_out(both_sides, kept, held) == {
+        "held out for validation: 2 frames, both sides": [36, 37, 38, 39]
+    }
+    assert frames_left_out([*frames, frames[-1]], kept, held) == {"held out for validation: 2 frames": [18, 19, 20]}
+    assert list(frames_left_out([("a", 1), ("a", 1)], set(), {("a", 1)})) == [
+        "held out for validation: 1 frame, both sides"
+    ]
+
+
+def test_the_furthest_neighbour():
+    assert [furthest_neighbour(frames) for frames in ((0,), (0, "s"), (0, -2, 1, "s"))] == [0, 0, 2]
 
 
 @given(frames=FRAMES, reach=st.integers(0, 3))

@@ -129,7 +129,7 @@ def test_a_training_list_alone_gives_its_last_sequences_to_validation(ask, tmp_p
     (path / "UniSIN_500_list.txt").write_text("\n".join(listed))
     train = build_dataset("unisin", ask(data_path=path, **SQUARE))
     assert {name.split("/")[0] for name in all_names(train)} == set(sequences[:4])
-    assert train.report.left_out == {"held out for validation": 4}
+    assert train.report.left_out == {"held out for validation: 2 frames, both sides": 4}
     assert train.report.listed == 20
     for part in ("val", "test"):
         held_out = all_names(build_dataset("unisin", ask(data_path=path, part=part, **SQUARE)))

@@ -142,8 +142,30 @@ def test_published_depth_by_name(trees, ask, kind, pixel, value):
 
 def test_lines_without_side_are_refused(trees, ask):
     for line in (f"{DRIVE} 1 x", "image 7"):
-        with pytest.raises(UserError, match="names no camera"):
+        with pytest.raises(UserError, match=f"kitti, lines given: the line '{line}' names no camera"):
             build_dataset("kitti", ask(data_path=trees.kitti_raw(), lines=(line,)))
+
+
+def test_a_line_at_fault_is_quoted_with_its_place(trees, ask):
+    path, lists = trees.kitti_raw(), trees.root / "lists"
+    lists.mkdir()
+    for text, message in (
+        (f"{DRIVE} 0000000001 x", rf"kitti, .*lists/train_files\.txt, line 3: the line '{DRIVE} 0000000001 x' names"),
+        ("2 three", r"lists/train_files\.txt, line 3: split line '2 three': expected three columns"),
+    ):
+        (lists / "train_files.txt").write_text(f"{DRIVE} 1 l\n\n{text}\n")
+        with pytest.raises(UserError, match=message):
+            build_dataset("kitti", ask(data_path=path, split=str(lists)))
+    with pytest.raises(UserError, match="kitti, split benchmark, test: the line 'image 0' names no camera"):
+        build_dataset("kitti", ask(data_path=path, split="benchmark", part="test"))
+
+
+def test_archives_that_were_not_unpacked_are_thought_of(trees, ask):
+    path = trees.kitti_raw()
+    with pytest.raises(UserError, match="1 x target image missing.*and that the archives are unpacked"):
+        build_dataset("kitti", ask(data_path=path, lines=(f"{DRIVE} 9 l",)))
+    with pytest.raises(UserError, match=r"none before .*image_02/data/0000000000\.jpg\): give footage in which frames"):
+        build_dataset("kitti", ask(data_path=path, lines=(f"{DRIVE} 0 l",), frame_ids=(0, -1)))
 
 
 def test_default_list_is_eigen_zhou(trees, ask):
@@ -214,7 +236,7 @@ def test_odometry_has_no_depth(trees, ask):
 
 
 def test_odometry_with_lines_of_the_raw_data_is_refused(trees, ask):
-    with pytest.raises(UserError, match="does not begin with a sequence number"):
+    with pytest.raises(UserError, match=r"lines given: the line '.* 1 l' does not begin with a sequence number"):
         build_dataset("kitti_odom", ask(data_path=trees.kitti_odom(), lines=lines("1 l")))
 
 

@@ -24,8 +24,9 @@ def test_frames_sides_and_neighbours(trees, ask):
     path = trees.simsin()
     dataset = build_dataset("simsin", ask(data_path=path, frame_ids=(0, -1, 1, "s"), **SQUARE))
     assert dataset.report.left_out == {"neighbour frame -1 missing": 2, "neighbour frame +1 missing": 2}
-    assert dataset.report.examples["neighbour frame -1 missing"] == ["apartment_0/000_0 0 l", "apartment_0/000_1 0 r"]
-    assert dataset.report.examples["neighbour frame +1 missing"][0].endswith("apartment_0/004_0.jpg")
+    stems = [f"none before {path}/apartment_0/000_{side}.png" for side in (0, 1)]
+    assert dataset.report.examples["neighbour frame -1 missing"] == stems
+    assert dataset.report.examples["neighbour frame +1 missing"][0].endswith("apartment_0/004_0.png")
     files = ["001_1", "000_1", "002_1", "001_0"]
     expected = torch.stack([read_image(str(path / "apartment_0" / f"{name}.png")) for name in files])
     assert torch.equal(dataset[1].images, expected)
@@ -93,7 +94,7 @@ def test_images_are_found_without_a_list(trees, ask):
     (path / "room/000_0_depth.png").write_bytes(b"a picture of depth")
     train = build_dataset("simsin", ask(data_path=path, frame_ids=(0, -1, 1), **SQUARE))
     assert all_names(train) == [f"deeper/still/apartment_0/001_{side} 1 {'lr'[side]}" for side in (0, 1)]
-    assert train.report.left_out["held out for validation"] == 6
+    assert train.report.left_out["held out for validation: 3 frames, both sides"] == 6
     assert train.report.listed == 12
     val = build_dataset("simsin", ask(data_path=path, part="val", **SQUARE))
     assert all_names(val) == [f"room/{frame:03d}_0 {frame} l" for frame in range(3)]

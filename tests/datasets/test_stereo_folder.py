@@ -45,7 +45,7 @@ def test_without_parts_the_last_tenth_of_the_scenes_is_held_out(trees, ask):
     val = build_dataset("stereo_folder", ask(data_path=path, part="val"))
     assert {name.split()[0] for name in all_names(val)} == {"s18", "s19"}
     assert {name.split()[0] for name in all_names(train)} == {f"s{scene:02d}" for scene in range(18)}
-    assert train.report.left_out == {"held out for validation": 8}
+    assert train.report.left_out == {"held out for validation: 4 frames, both sides": 8}
     assert train.report.listed == 80
     assert len(build_dataset("stereo_folder", ask(data_path=path, part="test"))) == 40
 
@@ -58,7 +58,8 @@ def test_of_one_sequence_the_end_is_held_out_with_a_guard(trees, ask):
     used = {int(name.split()[1]) + offset for name in all_names(val) for offset in (-1, 0, 1)}
     assert used == {17, 18, 19}
     assert max(seen) == 16
-    assert train.report.left_out["held out for validation"] == 8
+    assert train.report.left_out["held out for validation: 2 frames, both sides"] == 4
+    assert train.report.left_out["next to frames held out for validation: 2 frames, both sides"] == 4
     assert train.report.listed == 40 == train.report.kept + sum(train.report.left_out.values())
 
 
@@ -128,7 +129,7 @@ def test_lines_of_a_split_choose_the_items(trees, ask):
     dataset = build_dataset("stereo_folder", ask(data_path=path, lines=("b 3 r", "a 1 l"), frame_ids=(0, "s")))
     assert all_names(dataset) == ["b 3 r", "a 1 l"]
     assert dataset.report.left_out == {}
-    with pytest.raises(UserError, match="'<scene> <number> <side>'"):
+    with pytest.raises(UserError, match="lines given: the line 'b 3 left' must be '<scene> <number> <side>'"):
         build_dataset("stereo_folder", ask(data_path=path, lines=("b 3 left",)))
     (path / "val_files.txt").write_text("a 3 l\n")
     assert all_names(build_dataset("stereo_folder", ask(data_path=path, part="val"))) == ["a 3 l"]
@@ -151,7 +152,7 @@ def test_a_folder_of_something_else_is_refused(trees, ask):
 def test_a_missing_calibration_is_shown_how_to_write(trees, ask):
     path = trees.stereo_folder(parts=("train",))
     (path / "calib.json").unlink()
-    with pytest.raises(UserError, match=r'train/calib\.json is missing .*"baseline_m": 0\.12'):
+    with pytest.raises(UserError, match=r'train/calib\.json is missing .*"baseline_m": 0\.12.*"centre"'):
         build_dataset("stereo_folder", ask(data_path=path))
 
 

@@ -58,8 +58,27 @@ def test_target_alone_keeps_all_but_the_missing_one(one_camera, ask):
 
 
 def test_nothing_left_names_where_and_an_example(one_camera, ask):
-    with pytest.raises(UserError, match=r"none of the 6 listed items .* under /somewhere .*clip/10\.png"):
+    with pytest.raises(UserError, match=r"none of the 6 items listed for training .* /somewhere .*clip/10\.png"):
         ViewDataset("clip", one_camera(ask()), ask(data_path="/somewhere", frame_ids=(0, 10)))
+
+
+@pytest.mark.parametrize(("part", "purpose"), [("train", "training"), ("val", "validation"), ("test", "testing")])
+def test_what_no_item_is_left_for_is_said(one_camera, ask, part, purpose):
+    class Depthless(one_camera):
+        has_depth_maps = True
+
+    request = ask(part=part, with_depth=True)
+    with pytest.raises(UserError, match=f"none of the 6 items listed for {purpose} .*: add the depth maps"):
+        ViewDataset("clip", Depthless(request), request)
+
+
+def test_files_missing_from_a_list_are_looked_for_elsewhere(one_camera, ask):
+    class Nowhere(one_camera):
+        def has_image(self, view):
+            return False
+
+    with pytest.raises(UserError, match=r"6 x target image missing.*: check that --data_path is the folder that the"):
+        ViewDataset("clip", Nowhere(ask()), ask())
 
 
 def test_an_empty_list_is_an_error(one_camera, ask):
@@ -67,7 +86,7 @@ def test_an_empty_list_is_an_error(one_camera, ask):
         def items(self):
             return []
 
-    with pytest.raises(UserError, match="the list of items for the built-in data is empty"):
+    with pytest.raises(UserError, match="nothing: there is nothing for training in the built-in data: give an"):
         ViewDataset("nothing", Nothing(ask()), ask())
 
 
@@ -80,7 +99,7 @@ def test_stereo_partner_of_a_view_without_side_is_left_out(one_camera, ask):
     class Claims(one_camera):
         has_stereo = True
 
-    with pytest.raises(UserError, match="5 x stereo image missing"):
+    with pytest.raises(UserError, match="5 x stereo image missing.*: add the images of the other camera"):
         ViewDataset("clip", Claims(ask()), ask(frame_ids=(0, "s")))
 
 
@@ -184,7 +203,7 @@ def test_splits_that_cannot_be_read_are_refused(trees, ask):
     path = trees.kitti_raw()
     with pytest.raises(UserError, match="--split eigen_zoo cannot be read for kitti: .*"):
         build_dataset("kitti", ask(data_path=path, split="eigen_zoo"))
-    with pytest.raises(UserError, match="'a b c' is not 'folder frame side'"):
+    with pytest.raises(UserError, match=r"'a b c' is not 'folder frame side'"):
         build_dataset("kitti", ask(data_path=path, lines=("a b c",)))
 
 

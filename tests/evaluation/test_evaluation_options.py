@@ -9,6 +9,7 @@ import pytest
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
+from selfsup_depth.evaluation.image_list import builtin_remark
 from tests.evaluation.kitti_files import RedModel
 from tests.evaluation.running import run
 
@@ -123,3 +124,20 @@ def test_a_list_that_stands_in_data_which_is_not_there():
     np.save("disps.npy", np.ones((1, 2, 2), np.float32))
     with pytest.raises(UserError, match="--dataset simsin keeps no list of its own apart from its images: give --data"):
         run(dataset="simsin", eval_mono=True, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "trained_with", "other"),
+    [
+        ("builtin", {}, None),
+        ("builtin", {"dataset": "kitti", "data_path": None}, None),  # so is the built-in drive asked for
+        ("builtin_indoor", {"dataset": "builtin_indoor", "data_path": None}, None),
+        ("builtin", {"dataset": "builtin_indoor", "data_path": None}, "--dataset builtin_indoor"),
+        ("builtin_indoor", {"dataset": "kitti", "data_path": None}, "--dataset kitti"),
+        ("builtin", {"dataset": "kitti", "data_path": "/data/kitti"}, "--dataset kitti --data_path /data/kitti"),
+    ],
+)
+def test_the_remark_on_built_in_footage(name, trained_with, other):
+    remark = builtin_remark(name, trained_with)
+    assert remark.startswith(f"no --data_path was given: the built-in synthetic footage ({name}) is scored")
+    assert remark.partition("; ")[2] == (f"the checkpoint was trained on other data ({other})" if other else "")

@@ -54,6 +54,14 @@ def test_both_columns_are_shown_and_the_headline_is_marked():
     assert "1 images without valid ground truth, in no mean: sky, only 1 l" in metric
 
 
+def test_baselines_are_explained():
+    text = printed(MONO)
+    assert "  each image's median" in text and "so it can be the worse of the two" in text
+    console = Console(file=io.StringIO(), width=80)
+    print_result(result(MONO), None, console)
+    assert "dim rows" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_up_to_scale_says_not_metric():
     mono = printed(MONO)
     assert "> aligned (median)" in mono and "not metric" in mono

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,41 @@ def test_stereo_folder_from_checkpoint_to_table(stereo_folder, weights, tmp_path
     assert json.loads((tmp_path / "again" / "summary.json").read_text())["headline"] == summary["headline"]
 
 
+def test_two_data_sets_of_one_layout_do_not_overwrite_each_other(stereo_folder, weights, tmp_path):
+    weights_folder = write_checkpoint(tmp_path / "runs" / "best", 5.4)
+    for name in ("morning", "evening"):
+        shutil.copytree(stereo_folder / "val", tmp_path / name / "val")
+        shutil.copy(stereo_folder / "calib.json", tmp_path / name)
+        words = options(
+            "--load_weights_folder", weights_folder, "--eval_stereo", "--dataset", "stereo_folder", "--data_path",
+            tmp_path / name,
+        )  # fmt: skip
+        assert evaluate_depth.main(words) == 0
+    for name in ("morning", "evening"):
+        summary = tmp_path / "runs" / f"best_evaluation_stereo_folder_{name}_val_stereo" / "summary.json"
+        assert json.loads(summary.read_text())["data"]["data_path"] == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("removed", ["folder", "files"])
+def test_footage_without_depth_is_told_where_to_put_it(removed, stereo_folder, weights):
+    for file in (stereo_folder / "val" / "depth").iterdir():
+        file.unlink()
+    if removed == "folder":
+        (stereo_folder / "val" / "depth").rmdir()
+    words = options(
+        "--load_weights_folder", weights["metric"], "--eval_stereo", "--dataset", "stereo_folder", "--data_path",
+        stereo_folder,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="no ground-truth depth .*none of its 4 .* depth/NAME.png beside") as raised:
+        evaluate_depth.main(words)
+    assert "--frame_ids" not in str(raised.value) and "--split" not in str(raised.value)
+    shutil.rmtree(stereo_folder / "val" / "right")
+    shutil.rmtree(stereo_folder / "val" / "left")
+    with pytest.raises(UserError) as raised:
+        evaluate_depth.main(words)
+    assert "no ground-truth depth" not in str(raised.value)
+
+
 def test_without_data_the_built_in_drive_is_used(weights, tmp_path, capsys, monkeypatch):
     root = ensure_builtin_drive(tmp_path / "cache", frames=6, height=32, width=104, workers=1)
     monkeypatch.setitem(BUILTIN, "builtin", BuiltinData(lambda: root, "builtin_drive"))
@@ -112,9 +148,24 @@ def test_without_data_the_built_in_drive_is_used(weights, tmp_path, capsys, monk
     assert evaluate_depth.main(words) == 0
     text = capsys.readouterr().out
     assert "builtin: built-in synthetic drive" in text and "not metric" in text
+    assert "no --data_path was given: the built-in synthetic footage (builtin) is scored\n" in text
     listed = (root / "splits" / "test_files.txt").read_text().split("\n")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["counts"]["scored"] == len([line for line in listed if line])
+
+
+def test_a_checkpoint_of_own_data_is_not_scored_on_built_in_footage_in_silence(
+    trained, footage, tmp_path, capsys, monkeypatch
+):
+    root = ensure_builtin_drive(tmp_path / "cache", frames=6, height=32, width=104, workers=1)
+    monkeypatch.setitem(BUILTIN, "builtin", BuiltinData(lambda: root, "builtin_drive"))
+    weights_folder = trained / "models" / "best"
+    words = options("--load_weights_folder", weights_folder, "--eval_stereo", "--eval_out_dir", tmp_path / "out")
+    assert evaluate_depth.main(words) == 0
+    text = capsys.readouterr().out
+    assert f"trained on other data (--dataset stereo_folder --data_path {footage})" in text
+    assert evaluate_depth.main([*words, "--dataset", "stereo_folder", "--data_path", str(footage)]) == 0
+    assert "no --data_path was given" not in capsys.readouterr().out
 
 
 def test_a_recipe_file_gives_the_same_options(stereo_folder, weights, tmp_path, capsys):

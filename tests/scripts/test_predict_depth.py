@@ -16,6 +16,7 @@ from PIL import Image
 import predict_depth
 from selfsup_depth.checkpoints import FORMATS
 from selfsup_depth.errors import UserError
+from selfsup_depth.prediction_files import METRIC_FOR
 from selfsup_depth.predictor import DepthPredictor
 
 ROOT = Path(__file__).parents[2]
@@ -134,8 +135,8 @@ def test_results_beside_the_images_are_not_images_the_next_time(trained, tmp_pat
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda folder: folder / "missing", "no such file or folder"),
-        (lambda folder: folder, "holds no image"),
+        (lambda folder: folder / "missing", "no such file or folder; give the path of an image"),
+        (lambda folder: folder, "holds no image .*give the folder that holds the images themselves"),
         (lambda folder: photo(folder / "x.png") and photo(folder / "x.jpg") and folder, "overwrite each other"),
         (lambda folder: (folder / "broken.png").write_bytes(b"\x89PNG") and folder / "broken.png", "broken.png"),
     ],
@@ -146,6 +147,65 @@ def test_bad_images_are_refused(make, message, trained, tmp_path):
     folder.mkdir()
     with pytest.raises(UserError, match=message):
         predict(make(folder), trained / "models" / "best", tmp_path / "out")
+
+
+def test_bad_images_of_a_folder_are_named_and_the_others_predicted(trained, tmp_path, capsys):
+    folder = tmp_path / "photos"
+    photo(folder / "a.png")
+    whole = photo(folder / "b.jpg").read_bytes()
+    (folder / "b.jpg").write_bytes(whole[: len(whole) // 2])
+    Image.fromarray(np.full((64, 96), 3000, dtype=np.uint16)).save(folder / "c.png")
+    photo(folder / "d.png")
+    words = ["--image_path", folder, "--load_weights_folder", trained / "models" / "best", "--no_cuda"]
+    assert predict_depth.main([str(word) for word in [*words, "--output_directory", tmp_path / "out"]]) == 2
+    assert sorted(path.stem for path in (tmp_path / "out").glob("*.json")) == ["a", "d"]
+    printed = capsys.readouterr()
+    lines = printed.err.strip().splitlines()
+    assert len(lines) == 3 and lines[2] == "error: 2 of 4 written"
+    assert lines[0].startswith(f"error: {folder / 'b.jpg'} cannot be read") and "split" not in lines[0]
+    assert lines[1].startswith(f"error: {folder / 'c.png'} has more than 8 bits")
+    assert "2 depth maps in" in printed.out
+    for bad in ("b.jpg", "c.png"):
+        with pytest.raises(UserError, match=bad):
+            predict(folder / bad, trained / "models" / "best", tmp_path / "out")
+
+
+def test_an_ending_that_no_image_has(trained, tmp_path):
+    photo(tmp_path / "photos" / "a.png")
+    with pytest.raises(UserError, match=r"holds no image \(.webp; .*give another --ext, or leave it out"):
+        predict(tmp_path / "photos", trained / "models" / "best", tmp_path / "out", "--ext", "webp")
+
+
+def test_an_output_that_cannot_be_written_says_what_to_do(trained, tmp_path):
+    image, weights = photo(tmp_path / "a.png"), trained / "models" / "best"
+    with pytest.raises(UserError, match=r"a.png cannot be made \(File exists\): give a folder that can be written"):
+        predict(image, weights, image)
+    (tmp_path / "out" / "a_depth.npy").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"out cannot be written \(Is a directory\): give another folder"):
+        predict(image, weights, tmp_path / "out")
+
+
+def test_metres_are_claimed_for_the_training_camera_alone(monodepth2_folder, tmp_path, capsys):
+    image = photo(tmp_path / "street.png", (96, 64))
+    predict(image, monodepth2_folder(True), tmp_path / "metric")
+    printed = capsys.readouterr().out
+    assert "unit: metres (" in printed and f", for {METRIC_FOR}\n" in printed and "field of view" in METRIC_FOR
+    assert json.loads((tmp_path / "metric" / "street.json").read_text())["metric_for"] == METRIC_FOR
+    predict(image, monodepth2_folder(False), tmp_path / "relative")
+    assert "unit: relative (up to scale) (" in (printed := capsys.readouterr().out) and "field of view" not in printed
+    assert json.loads((tmp_path / "relative" / "street.json").read_text())["metric_for"] is None
+
+
+def test_images_of_another_shape_are_warned_of_once(trained, tmp_path, capsys):
+    photo(tmp_path / "fits" / "a.png", (192, 120))  # 1.60, the network's is 1.50
+    predict(tmp_path / "fits", trained / "models" / "best", tmp_path / "out")
+    assert "warning" not in capsys.readouterr().out
+    photo(tmp_path / "photos" / "tall.png", (100, 100))
+    photo(tmp_path / "photos" / "wide.png", (200, 100))
+    predict(tmp_path / "photos", trained / "models" / "best", tmp_path / "out")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert "tall.png is 100x100 (width / height 1.00)" in line and "96x64 (1.50)" in line
+    assert "(1 more images likewise)" in line
 
 
 def test_a_checkpoint_folder_without_weights_is_refused_by_the_real_command(tmp_path):

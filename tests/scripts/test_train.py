@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from safetensors.torch import load_file
 import train
 from selfsup_depth import cli
 from selfsup_depth.checkpoints import load_checkpoint
+from selfsup_depth.datasets.builtin import BUILTIN, BuiltinData
 from selfsup_depth.errors import UserError
 from selfsup_depth.predictor import DepthPredictor
 
@@ -136,7 +139,8 @@ def test_without_depth_the_validation_is_the_loss(own_footage, tmp_path, tiny_op
             path.unlink()
     options = [*tiny_options, *STEREO, "--data_path", str(own_footage), "--log_dir", str(tmp_path), "--num_epochs", "1"]
     assert train.main(options) == 0
-    assert "training loss on the validation set" in capsys.readouterr().out
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "training loss on the validation set" in line]
+    assert re.fullmatch(r"epoch 1: loss [\d.]+ \(.*\)", line)  # its terms are in the log
     assert (tmp_path / "mdp" / "examples.png").exists()
 
 
@@ -190,22 +194,38 @@ def start(tmp_path, tiny_options) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize(
-    "send",
+    ("send", "source"),
     [
-        lambda process: os.killpg(process.pid, signal.SIGINT),  # as a terminal does: loader workers get it too
-        lambda process: process.send_signal(signal.SIGTERM),  # as batch systems do
+        # as a terminal does: loader workers get it too
+        (lambda process: os.killpg(process.pid, signal.SIGINT), "Ctrl-C"),
+        (lambda process: process.send_signal(signal.SIGTERM), "SIGTERM"),  # as batch systems do
     ],
     ids=["Ctrl-C", "SIGTERM"],
 )
-def test_a_signal_saves_and_says_so(send, tmp_path, tiny_options):
+def test_a_signal_saves_and_says_so(send, source, tmp_path, tiny_options):
     process = start(tmp_path, tiny_options)
     send(process)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "stopped at step" in out
-    assert "go on with --resume" in out
-    assert err.strip() == "stopped by Ctrl-C"
-    assert load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True).meta.step > 0
+    step = load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True).meta.step
+    first, last = err.splitlines()
+    assert re.match(f"{source}: stopping after this (step|validation); ", first)
+    assert last == f"stopped by {source}; step {step} is saved: go on with --resume"
+    assert f"step 1 of {500 * 6}, loss " in out  # progress without a terminal
+
+
+def test_a_second_run_of_the_same_name_is_refused_until_the_first_is_killed(tmp_path, tiny_options):
+    process = start(tmp_path, tiny_options)
+    options = [*tiny_options, *STEREO, "--batch_size", "2", "--num_epochs", "1", "--log_dir", str(tmp_path)]
+    message = rf"a run of this name is in progress .*\(pid {process.pid} on .*give another --model_name or wait"
+    refused(options, message)
+    refused([*options, "--resume"], message)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    assert train.main([*options, "--resume"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["mdp"]
 
 
 def test_a_sigterm_to_the_whole_group_leaves_the_checkpoint_intact(tmp_path, tiny_options):
@@ -370,6 +390,38 @@ def test_a_nan_in_a_batch_stops_with_the_sample_named(trained, tiny_options, tmp
     last = load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True)
     assert last.meta.step == 3
     assert all(value.isfinite().all() for value in last.state_dicts["depth"].values())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "foo"], "--method foo is not known; there are: monodepth2"),
+        (["--weights_init", "none.pth"], "--weights_init none.pth: there is no such file"),
+        (["--pose_weights_init", "none.pth"], "--pose_weights_init none.pth: there is no such file"),
+        (["--load_weights_folder", "none"], "--load_weights_folder none: there is no such folder"),
+        (["--log_dir", f"{__file__}/runs"], "--log_dir .*/runs cannot be written"),
+        (["--resume", "--model_name", "mpd"], "there is no run .*did you mean --model_name mdp"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_the_data_is_rendered(options, message, tmp_path, monkeypatch):
+    def rendered() -> Path:
+        raise AssertionError("too late")
+
+    monkeypatch.setitem(BUILTIN, "builtin", BuiltinData(rendered, "builtin_drive"))
+    (tmp_path / "mdp").mkdir()
+    (tmp_path / "mdp" / "config.yaml").write_text("")
+    refused(["--frame_ids", "0", "--use_stereo", "--log_dir", str(tmp_path), *options], message)
+
+
+def test_findings_are_repeated_after_the_table(trained, tmp_path, tiny_options, capsys):
+    run = tmp_path / "mdp"
+    shutil.copytree(trained, run)
+    with (run / "metrics.jsonl").open("a") as log:
+        log.write(json.dumps({"kind": "health", "step": 4, "finding": "step 4: all is flat", "check": "flat"}) + "\n")
+    assert train.main([*tiny_options, *STEREO, "--log_dir", str(tmp_path), "--resume"]) == 0
+    out = capsys.readouterr().out
+    assert "this run is finished (2 epochs)" in out
+    assert out.splitlines()[-1] == "warning while training: step 4: all is flat"
 
 
 def test_stereo_folder_needs_a_path():

@@ -11,10 +11,13 @@ import torch
 from safetensors.torch import load_file
 
 import train
+from selfsup_depth import assembly, cli
 from selfsup_depth.checkpoints import load_checkpoint
-from selfsup_depth.config import DistillConfig
+from selfsup_depth.config import DistillConfig, TrainConfig
+from selfsup_depth.datasets import augment, collate
 from selfsup_depth.datasets.builtin import BUILTIN, BuiltinData, ensure_builtin_indoor
 from selfsup_depth.errors import UserError
+from tests.teachers.teacher_files import write_isl_file
 
 SMALL = [
     "--height", "64", "--width", "64", "--encoder", "mobilenetv3_small_050", "--weights_init", "scratch",
@@ -92,7 +95,52 @@ def test_the_built_in_rooms_train_by_their_name(rooms: Path, tmp_path: Path, mon
     assert (tmp_path / "mdp" / "examples.png").is_file()
 
 
+def test_a_teacher_file_in_the_original_naming_teaches_and_its_cache_serves_without_it(
+    distill, tmp_path: Path, capsys
+) -> None:
+    file = write_isl_file(tmp_path / "dpt_hybrid-midas-501f0c75.pt", "dpt_hybrid")
+    taught = ["--distill", str(file), "--teacher_size", "native", "--teacher_cache", str(tmp_path / "cache")]
+    first = distill(*taught, "--num_epochs", "1", log_dir=tmp_path / "first")
+    assert first[0]["distill/statistical"] >= 0
+    manifest = json.loads((tmp_path / "cache" / "teacher.json").read_text())
+    assert (manifest["name"], manifest["kind"]) == ("dpt_hybrid", "relative_disparity")
+    file.unlink()
+    again = distill(*taught, "--num_epochs", "1", log_dir=tmp_path / "again")
+    assert "The cached maps are complete and are used as they are" in capsys.readouterr().out
+    assert again[-1]["abs_rel"] == first[-1]["abs_rel"]
+
+
+def test_the_published_student_takes_a_distilled_step(rooms: Path) -> None:
+    config = cli.parse(TrainConfig, [
+        "--config", "distdepth", "--data_path", str(rooms), "--height", "64", "--width", "64", "--weights_init",
+        "scratch", "--distill", "true_depth", "--distill_warmup", "0",
+    ])  # fmt: skip
+    training = assembly.build_training_set(config)
+    teaching = assembly.build_teaching(config, training, torch.device("cpu"), 0, print)
+    assert teaching is not None
+    method, _ = assembly.build(config, training, teaching, resuming=False)
+    batch = teaching.complete(augment(collate([training[0], training[1]])))
+    losses = method.losses(batch)
+    losses.total.backward()
+    assert "distill/spatial" in losses.terms
+    assert len(method.networks["encoder"].state_dict()) == 932
+    assert method.networks["pose_encoder"].state_dict()["encoder.conv1.weight"].shape == (64, 9, 7, 7)
+    assert all(p.grad is not None for p in method.networks["depth"].parameters())
+
+
 # ------------------------------------------------------------------ what a user gets wrong
+
+
+def test_a_teacher_that_cannot_be_had_is_said_before_anything_is_made(distill, tmp_path: Path, monkeypatch) -> None:
+    def unreachable(url: str) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("SELFSUP_DEPTH_TEACHERS", str(tmp_path / "none"))
+    monkeypatch.setattr("selfsup_depth.teachers.fetching._probe", unreachable)
+    monkeypatch.setattr("selfsup_depth.teachers.fetching._cached_repository", lambda hub: None)
+    with pytest.raises(UserError, match=r"dpt_hybrid-midas-501f0c75\.pt"):
+        distill("--distill", "dpt_hybrid")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_options_of_a_teacher_need_a_teacher() -> None:

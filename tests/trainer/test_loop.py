@@ -103,6 +103,26 @@ def test_resume_without_a_checkpoint_starts_from_the_beginning(setup):
     assert trainer.position.step == 15
 
 
+def test_a_run_that_was_moved_aside_can_be_resumed(setup, tmp_path):
+    def options(name: str) -> dict:
+        return {"model_name": name, "log_dir": str(tmp_path / name), "learning_rate": 1e-2, "batch_size": 4}
+
+    setup.changed(num_epochs=1).trainer(options=options("int")).fit()
+    trainer = setup.changed(run={"resume": True}).trainer(options=options("int.old1"))
+    trainer.fit()
+    assert trainer.position.epoch == 3
+
+
+def test_resume_of_a_finished_run_says_so_and_changes_nothing(setup, capsys):
+    setup.trainer().fit()
+    log = (setup.folder / "toy" / "metrics.jsonl").read_text()
+    setup.changed(run={"resume": True}).trainer().fit()
+    out = capsys.readouterr().out
+    assert "this run is finished (3 epochs); raise --num_epochs to go on" in out
+    assert "resuming" not in out
+    assert (setup.folder / "toy" / "metrics.jsonl").read_text() == log
+
+
 def test_resume_with_other_options_is_refused_by_name(setup):
     setup.trainer().fit()
     with pytest.raises(UserError, match=r"--learning_rate: 0.01 -> 0.5"):
@@ -215,22 +235,69 @@ def test_an_infinite_gradient_names_its_network(setup):
         setup.trainer(toy(setup)(poison_step=3, poison="gradient")).fit()
 
 
-def test_ctrl_c_saves_and_resumes_to_the_same_bits(setup, tmp_path):
+def interrupting(method_class, calls: int, *signals: int):
+    class Interrupting(method_class):
+        def losses(self, batch, generator=None):
+            if self.calls == calls:
+                for number in signals:
+                    os.kill(os.getpid(), number)
+            return super().losses(batch, generator)
+
+    return Interrupting()
+
+
+def test_ctrl_c_saves_and_resumes_to_the_same_bits(setup, tmp_path, capfd):
     uninterrupted = type(setup)(tmp_path / "whole").trainer()
     uninterrupted.fit()
 
-    class Interrupting(toy(setup)):
-        def losses(self, batch, generator=None):
-            if self.calls == 7:
-                os.kill(os.getpid(), signal.SIGINT)
-            return super().losses(batch, generator)
-
-    with pytest.raises(KeyboardInterrupt):
-        setup.trainer(Interrupting()).fit()
+    with pytest.raises(KeyboardInterrupt, match="^stopped by Ctrl-C; step 8 is saved: go on with --resume$"):
+        setup.trainer(interrupting(toy(setup), 7, signal.SIGINT)).fit()
+    assert "Ctrl-C: stopping after this step; press again to stop without saving" in capfd.readouterr().err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     resumed = setup.changed(run={"resume": True}).trainer()
     resumed.fit()
     assert_same_bits(weights(uninterrupted), weights(resumed))
+
+
+def test_a_second_ctrl_c_stops_at_once_and_says_what_is_saved(setup):
+    twice = signal.SIGINT, signal.SIGINT
+    with pytest.raises(KeyboardInterrupt, match="^stopped by Ctrl-C; nothing was saved$"):
+        setup.trainer(interrupting(toy(setup), 3, *twice)).fit()
+    with pytest.raises(KeyboardInterrupt, match="Ctrl-C at step 7; nothing since step 5 was saved: go on from there"):
+        setup.trainer(interrupting(toy(setup), 7, *twice)).fit()
+
+
+def test_sigterm_is_called_sigterm(setup):
+    with pytest.raises(KeyboardInterrupt, match="^stopped by SIGTERM; step 3 is saved"):
+        setup.trainer(interrupting(toy(setup), 2, signal.SIGTERM)).fit()
+
+
+def test_ctrl_c_while_validating_says_what_is_finished_first(setup, capfd):
+    def validate(method, tick):
+        os.kill(os.getpid(), signal.SIGINT)
+        return Validation(1.0, "toy", {})
+
+    with pytest.raises(KeyboardInterrupt, match="step 5 is saved"):
+        setup.trainer(validate=validate).fit()
+    assert "stopping after this validation" in capfd.readouterr().err
+
+
+def test_an_epoch_prints_the_values_that_are_told_and_logs_all(setup, capsys):
+    values = {"loss": 1.5, "smoothness/3": 0.5}
+    setup.changed(num_epochs=1).trainer(validate=lambda m, t: Validation(1.5, "toy", values, told=("loss",))).fit()
+    assert "epoch 1: loss 1.5 (toy)" in capsys.readouterr().out
+    assert "smoothness/3" in (setup.folder / "toy" / "metrics.jsonl").read_text()
+
+
+def test_findings_of_a_short_run_are_told_and_logged(setup, capsys):
+    class Flat(toy(setup)):
+        def losses(self, batch, generator=None):
+            losses = super().losses(batch, generator)
+            return Losses(losses.terms, losses.maps, {"disparity_variation": torch.tensor(0.0)})
+
+    setup.changed(num_epochs=10).trainer(Flat()).fit()  # 50 steps
+    assert "warning step 50: the predicted depth is the same everywhere" in capsys.readouterr().out
+    assert '"check": "collapsed"' in (setup.folder / "toy" / "metrics.jsonl").read_text()
 
 
 def test_best_is_the_lowest_score(setup):
@@ -244,8 +311,13 @@ def test_best_is_the_lowest_score(setup):
 
 
 def test_a_training_set_smaller_than_a_step_is_refused(setup):
-    with pytest.raises(UserError, match="has 3 samples, fewer than one step needs"):
+    with pytest.raises(UserError, match="has 3 samples, fewer than one step needs .*lower --batch_size to 3"):
         setup.trainer(length=3)
+    with pytest.raises(UserError, match="lower --batch_size to 2"):
+        setup.changed(accumulate_steps=4).trainer(length=9)
+    setup.changed(accumulate_steps=4, batch_size=2).trainer(length=9)
+    with pytest.raises(UserError, match="lower --accumulate_steps to 3 and --batch_size to 1"):
+        setup.changed(accumulate_steps=4).trainer(length=3)
 
 
 def test_disk_full_keeps_the_last_good_checkpoint(setup, monkeypatch):

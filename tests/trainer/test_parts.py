@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -15,8 +16,8 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Losses
 from trainer.averaging import WeightAverage
 from trainer.guard import FiniteGuard
-from trainer.health import CHECKS, FIRST_LOOK, WINDOW, HealthMonitor
-from trainer.logs import RunLog
+from trainer.health import CHECKS, FIRST_LOOK, SHORTEST, WINDOW, HealthMonitor
+from trainer.logs import RunLog, findings_of
 from trainer.precision import Precision
 from trainer.run_folder import prepare_run_folder
 from trainer.sampler import EpochSampler
@@ -60,10 +61,11 @@ SICK = {
 }
 
 
-def watch(values: dict[str, float], steps: int = FIRST_LOOK + WINDOW) -> list[str]:
+def watch(values: dict[str, float], steps: int = FIRST_LOOK + WINDOW, *, finish: bool = False) -> list[str]:
     monitor = HealthMonitor()
     losses = Losses({}, {}, {name: torch.tensor(value) for name, value in values.items()})
-    return [sentence for step in range(1, steps + 1) for sentence in monitor.watch(step, losses)]
+    found = [finding for step in range(1, steps + 1) for finding in monitor.watch(step, losses)]
+    return [finding.sentence for finding in found + (monitor.finish(steps) if finish else [])]
 
 
 def test_a_healthy_run_is_left_in_peace():
@@ -81,6 +83,36 @@ def test_each_trouble_is_named_once_and_not_too_early(name):
     assert len(found) == 1
     assert found[0].startswith(f"step {FIRST_LOOK}")
     assert watch(HEALTHY | SICK[name], steps=FIRST_LOOK - 1) == []
+
+
+@pytest.mark.parametrize("steps", [SHORTEST, WINDOW + 20, FIRST_LOOK - 1])
+def test_a_short_run_is_looked_at_when_it_ends(steps):
+    found = watch(HEALTHY | SICK["collapsed"], steps, finish=True)
+    assert [sentence.partition(":")[0] for sentence in found] == [f"step {steps}"]
+    assert watch(HEALTHY | SICK["collapsed"], SHORTEST - 1, finish=True) == []
+
+
+def test_a_run_that_was_looked_at_is_not_looked_at_again_when_it_ends():
+    monitor = HealthMonitor()
+    healthy, sick = (Losses({}, {}, {"auto_masked": torch.tensor(value)}) for value in (0.1, 0.99))
+    for step in range(1, FIRST_LOOK + SHORTEST):
+        monitor.watch(step, healthy if step <= FIRST_LOOK else sick)
+    assert monitor.finish(FIRST_LOOK + SHORTEST) == []
+
+
+def test_swapped_sides_are_named_when_warping_makes_it_worse():
+    (sentence,) = watch(HEALTHY | SICK["warp_no_better"])
+    assert "left and right are swapped" in sentence
+
+
+def test_the_log_tells_each_kind_of_finding_once(tmp_path):
+    assert findings_of(tmp_path) == []
+    log = RunLog(tmp_path)
+    for step, check in ((200, "collapsed"), (300, "no_motion"), (400, "collapsed")):
+        log.write("health", step, {"finding": f"step {step}: {check}!", "check": check})
+    log.write("train", 400, {"loss": 1.0})
+    log.close()
+    assert findings_of(tmp_path) == ["step 400: collapsed!", "step 300: no_motion!"]
 
 
 def test_guard_on_a_device_reads_several_steps_at_once_and_names_the_first_bad_one():
@@ -188,12 +220,13 @@ def test_fp16_that_never_fits_is_refused():
 
 def test_an_earlier_run_is_moved_aside_not_overwritten(tmp_path):
     folder = tmp_path / "mdp"
-    console = Console(quiet=True)
+    console = Console(file=io.StringIO(), soft_wrap=True)
     for number in range(3):
         prepare_run_folder(folder, {"number": number}, False, console)
         (folder / "models").mkdir()
         (folder / "models" / "mark").write_text(str(number))
     assert (tmp_path / "mdp.old1" / "models" / "mark").read_text() == "0"
+    assert "--model_name mdp.old2 --resume" in console.file.getvalue()
     assert (tmp_path / "mdp.old2" / "models" / "mark").read_text() == "1"
     prepare_run_folder(folder, {"number": 9}, True, console)  # --resume leaves everything where it is
     assert (folder / "models" / "mark").read_text() == "2"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from selfsup_depth.datasets.builtin.pool import default_workers, run_all
+from selfsup_depth.errors import UserError
 
 MANIFEST = "manifest.json"
 
@@ -27,16 +28,14 @@ def ensure_folder(
 
     `render` writes into a sibling, which takes the name in one step at the end and after its manifest is
     written: a rendering that was killed never looks like a finished one.
+
+    Raises UserError when `cache_dir` cannot be made or written.
     """
     parent = default_cache_dir() if cache_dir is None else Path(cache_dir)
     final = parent / name
     if is_valid(final, parameters):
         return final
-    parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(parent, name)
-    partial = parent / f".{name}.partial-{socket.gethostname()}-{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+    partial = _make_partial(parent, name)
     try:
         render(partial)
         (partial / MANIFEST).write_text(json.dumps(dict(parameters), indent=1, sort_keys=True) + "\n")
@@ -69,6 +68,22 @@ def is_valid(folder: Path, parameters: Mapping[str, object]) -> bool:
         return bool(json.loads((folder / MANIFEST).read_text()) == dict(parameters))
     except (OSError, ValueError):
         return False
+
+
+def _make_partial(parent: Path, name: str) -> Path:
+    """An empty sibling of the folder to be, which shows before the work that the cache can be written."""
+    partial = parent / f".{name}.partial-{socket.gethostname()}-{os.getpid()}"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(parent, name)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+    except OSError as error:
+        raise UserError(
+            f"The built-in footage is rendered into the cache folder {parent}, which cannot be written "
+            f"({error.strerror}): name a folder that can be written in the environment variable SELFSUP_DEPTH_CACHE."
+        ) from error
+    return partial
 
 
 def _publish(partial: Path, final: Path, parameters: Mapping[str, object]) -> None:
