@@ -18,11 +18,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from selfsup_depth.config import DistillConfig
-from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Batch, Sample
-from selfsup_depth.teachers import TeacherInfo
+from selfsup_depth.teachers import TeacherAbsent, TeacherInfo
 from selfsup_depth.teachers.cache import MANIFEST, TeacherCache, open_cache, read_manifest
-from selfsup_depth.teachers.table import named_by_file
 from selfsup_depth.tutors import Question, Tutor, build_tutor
 
 
@@ -142,15 +140,16 @@ def set_up_teaching(
         tutor = build_tutor(settings, device)
         return Teaching(tutor.info, None, tutor)
     size = (recorded[0].images.shape[-2], recorded[0].images.shape[-1])
-    complete = _complete_cache(settings, recorded, size)
+    asked = f"{settings.distill}, size {settings.teacher_size}"
     try:
         tutor = build_tutor(settings, device)
-    except UserError as error:
+    except TeacherAbsent as error:
+        complete = _complete_cache(settings.teacher_cache, asked, recorded, size)
         if complete is None:
             raise
         say(f"{error} The cached maps are complete and are used as they are.")
         return Teaching(complete, open_cache(settings.teacher_cache, complete, size), None)
-    cache = open_cache(settings.teacher_cache, tutor.info, size)
+    cache = open_cache(settings.teacher_cache, tutor.info, size, asked)
     missing = missing_from(cache, recorded)
     say(f"teacher cache {settings.teacher_cache}: {len(recorded) - len(missing)} of {len(recorded)} maps are there")
     if missing:
@@ -158,13 +157,11 @@ def set_up_teaching(
     return Teaching(tutor.info, cache, None)
 
 
-def _complete_cache(settings: DistillConfig, recorded: NamedSamples, size: tuple[int, int]) -> TeacherInfo | None:
-    """Who made the cache, if it is by a teacher of the name asked for and lacks nothing: it serves without weights."""
-    folder, asked = settings.teacher_cache, settings.distill
-    assert folder is not None and asked is not None
+def _complete_cache(folder: Path, asked: str, recorded: NamedSamples, size: tuple[int, int]) -> TeacherInfo | None:
+    """Who made the cache, if just this was asked for then and no map is missing: it serves without weights."""
     if not (folder / MANIFEST).is_file():
         return None
-    info = read_manifest(folder)
-    if info.name not in (asked, Path(asked).name, named_by_file(Path(asked))):
+    manifest = read_manifest(folder)
+    if manifest.asked != asked:
         return None
-    return None if missing_from(open_cache(folder, info, size), recorded) else info
+    return None if missing_from(open_cache(folder, manifest.teacher, size), recorded) else manifest.teacher

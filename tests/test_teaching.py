@@ -14,6 +14,7 @@ from selfsup_depth.config import DistillConfig
 from selfsup_depth.datasets import augment, collate
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Augmentation, Sample
+from selfsup_depth.teachers import TeacherAbsent
 from selfsup_depth.teachers.cache import TeacherCache, open_cache
 from selfsup_depth.teachers.contract import TeacherInfo
 from selfsup_depth.teaching import TaughtDataset, Teaching, fill_cache, missing_from, set_up_teaching, teach
@@ -184,7 +185,7 @@ def test_a_complete_cache_serves_where_the_teacher_cannot_be_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(settings: DistillConfig, device: torch.device) -> Tutor:
-        raise UserError("the weights are not here.")
+        raise TeacherAbsent("the weights are not here.")
 
     samples = Samples(with_depth=True)
     set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
@@ -197,6 +198,19 @@ def test_a_complete_cache_serves_where_the_teacher_cannot_be_had(
             set_up(samples, tmp_path, **options)
     with pytest.raises(UserError, match="the weights are not here"):  # a cache that lacks maps is no substitute
         set_up(Samples(6, with_depth=True), tmp_path, teacher_cache=tmp_path / "c")
+    with pytest.raises(UserError, match="the weights are not here"):  # nor one of another size
+        set_up(samples, tmp_path, teacher_cache=tmp_path / "c", teacher_size="64")
+
+
+def test_a_cache_is_no_substitute_for_a_teacher_that_is_broken(tmp_path: Path, monkeypatch) -> None:
+    def broken(settings: DistillConfig, device: torch.device) -> Tutor:
+        raise UserError("the file is truncated.")
+
+    samples = Samples(with_depth=True)
+    set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
+    monkeypatch.setattr("selfsup_depth.teaching.build_tutor", broken)
+    with pytest.raises(UserError, match="truncated"):
+        set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("trained", "trained"), ("native", "native"), ("384", 384)])

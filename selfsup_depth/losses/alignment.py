@@ -68,7 +68,7 @@ def align_robust(source: Tensor, target: Tensor, valid: Tensor | None = None) ->
 
     A student that learns from photometry is right in most places and far off in some (walls without texture, what the
     other camera does not see). Least squares is bent by those; here they lose their weight. The start is by equal
-    median and equal mean deviation from it, whose scale is positive however little the maps agree yet.
+    median and equal mean deviation from it. An image whose maps are opposed is not usable, as with `align`.
     """
     source, target, counted = _flatten(source, target, valid)
     source, target, counted = (part[:, :: 1 + part.shape[1] // _MOST_PIXELS] for part in (source, target, counted))
@@ -112,11 +112,12 @@ def _flatten(source: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Tens
 def _by_median(source: Tensor, target: Tensor, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Scale, shift and whether they mean anything, from medians and mean deviations from them; [B] each."""
     source_middle, target_middle = _median(source, counted), _median(target, counted)
+    above = torch.where(counted, (source - source_middle[:, None]) * (target - target_middle[:, None]), 0)
     source_spread = _mean(torch.where(counted, (source - source_middle[:, None]).abs(), 0), counted)
     target_spread = _mean(torch.where(counted, (target - target_middle[:, None]).abs(), 0), counted)
     least = _LEAST_VARIANCE**0.5
     varied = (source_spread > least * source_middle.abs()) & (target_spread > least * target_middle.abs())
-    usable = (counted.sum(1) >= _FEWEST_PIXELS) & varied
+    usable = (counted.sum(1) >= _FEWEST_PIXELS) & varied & (above.sum(1) > 0)
     scale = torch.where(usable, _ratio(target_spread, source_spread), 0)
     return scale, target_middle - scale * source_middle, usable
 

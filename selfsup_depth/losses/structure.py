@@ -21,6 +21,7 @@ from selfsup_depth.losses.edges import (
 )
 from selfsup_depth.losses.ssim import ssim_loss_map
 
+_LARGE = 0.95  # quantile of the target's depths
 _SMALLEST = 8  # pixels: SSIM's window needs a few
 _LEAST_EDGE = 1e-6  # of the mean depth, per pixel: less is rounding
 
@@ -28,8 +29,9 @@ _LEAST_EDGE = 1e-6  # of the mean depth, per pixel: less is rounding
 def statistical_loss(student_depth: Tensor, target_depth: Tensor, valid: Tensor, *, scales: int = 1) -> Tensor:
     """(1 - SSIM) / 2 of two depth maps, averaged over each image: [B].
 
-    Both are divided by the largest valid depth of the target, so that SSIM's constants mean for depth what they mean
-    for images in [0, 1]; the logarithm would do so too, but weighs near and far otherwise than the published term.
+    Both are divided by a large valid depth of the target (its 0.95 quantile), so that SSIM's constants mean for depth
+    what they mean for images in [0, 1]. Not by the largest: one pixel of sky at the end of the range would make
+    everything else small. The logarithm would do too, but weighs near and far otherwise than the published term.
     Averaged over the pixels whose 3x3 window is valid; 0 where there is none.
 
     Args:
@@ -44,9 +46,9 @@ def statistical_loss(student_depth: Tensor, target_depth: Tensor, valid: Tensor,
         UserError: the shapes differ.
     """
     student, target = _valid_maps(student_depth, target_depth, valid)
-    largest = target.amax((1, 2, 3), keepdim=True)
-    largest = torch.where(largest > 0, largest, 1)
-    student, target = student / largest, target / largest
+    large = image_quantile(target, valid, _LARGE)
+    large = torch.where(large > 0, large, 1)
+    student, target = student / large, target / large
     losses = [image_mean(ssim_loss_map(student, target), whole_windows(valid))]
     while len(losses) < scales and min(student.shape[-2:]) >= 2 * _SMALLEST:
         student, target = F.avg_pool2d(student, 2), F.avg_pool2d(target, 2)

@@ -44,7 +44,7 @@ WEIGHTS = {"paper": Weights(0.1, 0.1), "repo": Weights(0.05, 0.02), "ours": Weig
 #: Of the statistical term.
 SCALES = {"paper": 1, "ours": 5}
 #: Share of the mean depth per pixel below which a slope is no edge to be sharp about.
-LEAST_EDGE = 0.01
+LEAST_EDGE = {"paper": 0.0, "ours": 0.01}
 
 
 class StructureDistillation:
@@ -89,17 +89,22 @@ class StructureDistillation:
 
     def _terms(self, student: Tensor, target: AlignedTarget) -> tuple[Tensor, Tensor]:
         """Statistical and spatial term [B]."""
-        quantile = self.settings.thre
-        if self.settings.distill_mode == "repo":
-            metres = self.metres_per_unit
-            return (
-                repo_statistical_loss(student * metres, target.depth * metres),
-                repo_spatial_loss(student * metres, target.depth * metres, quantile=quantile),
-            )
+        mode, quantile = self.settings.distill_mode, self.settings.thre
+        if mode == "repo":
+            return self._published_terms(student, target, quantile)
         return (
-            statistical_loss(student, target.depth, target.valid, scales=SCALES[self.settings.distill_mode]),
-            spatial_loss(student, target.depth, target.valid, quantile=quantile, least_edge=LEAST_EDGE),
+            statistical_loss(student, target.depth, target.valid, scales=SCALES[mode]),
+            spatial_loss(student, target.depth, target.valid, quantile=quantile, least_edge=LEAST_EDGE[mode]),
         )
+
+    def _published_terms(self, student: Tensor, target: AlignedTarget, quantile: float) -> tuple[Tensor, Tensor]:
+        """One number each for the batch, of the usable images; where the teacher knows nothing it agrees."""
+        kept = target.usable
+        if not kept.any():
+            return student.new_zeros(1), student.new_zeros(1)
+        told = torch.where(target.valid, target.depth, student.detach())[kept] * self.metres_per_unit
+        metres = student[kept] * self.metres_per_unit
+        return repo_statistical_loss(metres, told), repo_spatial_loss(metres, told, quantile=quantile)
 
     def _ramp(self, step: int) -> float:
         """0 for the first steps, then linearly to 1 over as many: early student depth is meaningless to align with."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfsup_depth.teachers.contract import Kind, Quantity, Teacher, TeacherInfo
-from selfsup_depth.teachers.fetching import teacher_folder
+from selfsup_depth.teachers.fetching import TeacherAbsent, teacher_folder
 from selfsup_depth.teachers.input_policy import InputPolicy, TeacherSize
 from selfsup_depth.teachers.loading import load_teacher
 from selfsup_depth.teachers.table import TEACHERS
@@ -14,6 +14,7 @@ __all__ = [
     "Kind",
     "Quantity",
     "Teacher",
+    "TeacherAbsent",
     "TeacherInfo",
     "TeacherSize",
     "load_teacher",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from selfsup_depth.teachers.contract import TeacherInfo
 
 MANIFEST = "teacher.json"
 _LARGEST = torch.finfo(torch.float16).max
+_SMALLEST = 1e-3  # the largest value of a map: less, and its small ones are lost
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class TeacherCache:
                 f"--teacher_cache: the map of '{name}' cannot be read from {path} ({reason}): delete the file and "
                 "start again, and it is made anew."
             ) from error
+        if tuple(stored.shape) != (1, *self.size):
+            raise UserError(
+                f"--teacher_cache: the map in {path} is {list(stored.shape)} and not {[1, *self.size]}: delete the "
+                "file and start again, and it is made anew."
+            )
         if made_from != checksum(image):
             raise UserError(
                 f"--teacher_cache {self.folder.parent}: the map of '{name}' was made from another image than the one "
@@ -63,10 +70,13 @@ class TeacherCache:
         return stored
 
     def write(self, name: str, image: Tensor, teacher_map: Tensor) -> None:
-        """Keep a map [1, H, W] of an image uint8 [3, H, W]; complete on disk or not there at all."""
+        """Keep a map [1, H, W] of an image uint8 [3, H, W]; complete on disk or not there at all.
+
+        Raises UserError when it cannot be written, or not be told in half precision.
+        """
         path = self._path(name)
-        unfinished = path.with_suffix(f".{os.getpid()}.partial")
-        content = {"map": teacher_map.clamp(-_LARGEST, _LARGEST).to("cpu", torch.float16).contiguous()}
+        unfinished = path.with_suffix(f".{socket.gethostname()}-{os.getpid()}.partial")
+        content = {"map": _as_half(name, teacher_map)}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             safetensors.torch.save_file(content, unfinished, metadata={"name": name, "image": checksum(image)})
@@ -83,40 +93,50 @@ class TeacherCache:
         return self.folder / key[:2] / f"{key}.safetensors"
 
 
-def open_cache(folder: Path, info: TeacherInfo, size: tuple[int, int]) -> TeacherCache:
+@dataclass(frozen=True)
+class Manifest:
+    """Who made a cache, and what was asked for: the options, word for word."""
+
+    teacher: TeacherInfo
+    asked: str
+
+
+def open_cache(folder: Path, info: TeacherInfo, size: tuple[int, int], asked: str = "") -> TeacherCache:
     """The cache in a folder, which is made if it does not exist.
 
     Args:
         info: the teacher; its identity decides whether maps in the folder are its own.
         size: height and width of the maps.
+        asked: the options that name the teacher, kept in a new folder's description.
 
     Raises:
         UserError: when another teacher made the folder, or it cannot be written.
     """
-    if (folder / MANIFEST).is_file():
-        made_by = read_manifest(folder)
-        if made_by.identity != info.identity:
-            raise UserError(
-                f"--teacher_cache {folder} was made by another teacher, {made_by.name} ({made_by.identity}), "
-                f"than {info.name} ({info.identity}): give another folder, or delete this one."
-            )
-    else:
+    if not (folder / MANIFEST).is_file():
         _refuse_foreign_folder(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            unfinished = folder / f".{MANIFEST}.{os.getpid()}"
-            unfinished.write_text(json.dumps(asdict(info), indent=1) + "\n")
+            unfinished = folder / f".{MANIFEST}.{socket.gethostname()}-{os.getpid()}"
+            unfinished.write_text(json.dumps(asdict(info) | {"asked": asked}, indent=1) + "\n")
             os.replace(unfinished, folder / MANIFEST)
         except OSError as error:
             raise UserError(f"--teacher_cache {folder} cannot be written ({error}): choose another folder.") from error
+    made_by = read_manifest(folder).teacher  # after writing: another run may have been there a moment earlier
+    if made_by.identity != info.identity:
+        raise UserError(
+            f"--teacher_cache {folder} was made by another teacher, {made_by.name} ({made_by.identity}), "
+            f"than {info.name} ({info.identity}): give another folder, or delete this one."
+        )
     return TeacherCache(folder / f"{size[0]}x{size[1]}", size)
 
 
-def read_manifest(folder: Path) -> TeacherInfo:
+def read_manifest(folder: Path) -> Manifest:
     """Who made a cache. Raises UserError when its description cannot be read."""
     try:
-        return TeacherInfo(**json.loads((folder / MANIFEST).read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        content = json.loads((folder / MANIFEST).read_text())
+        asked = content.pop("asked", "")
+        return Manifest(TeacherInfo(**content), asked)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder / MANIFEST} is not readable as the description of a teacher cache ({error}): delete "
             f"{folder} or give another --teacher_cache."
@@ -128,8 +148,20 @@ def checksum(image: Tensor) -> str:
     return f"{zlib.crc32(image.contiguous().numpy()):08x}"  # type: ignore[arg-type]
 
 
+def _as_half(name: str, teacher_map: Tensor) -> Tensor:
+    """float16 on the CPU; what is not finite is unknown."""
+    known = teacher_map.isfinite()
+    largest = float(torch.where(known, teacher_map, 0).abs().amax())
+    if largest > _LARGEST or 0 < largest < _SMALLEST:
+        raise UserError(
+            f"--teacher_cache: the teacher's values of '{name}' reach {largest:.3g}, which half precision cannot tell "
+            f"(up to {_LARGEST:g}, and from {_SMALLEST:g} on): use this teacher without --teacher_cache."
+        )
+    return torch.where(known, teacher_map, torch.nan).to("cpu", torch.float16).contiguous()
+
+
 def _refuse_foreign_folder(folder: Path) -> None:
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(not entry.name.startswith(f".{MANIFEST}") for entry in folder.iterdir()):
         raise UserError(
             f"--teacher_cache {folder} is not a teacher cache (it has no {MANIFEST}) and is not empty: give a new "
             "folder, so that nothing of yours is mixed with it."

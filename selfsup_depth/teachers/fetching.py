@@ -20,6 +20,10 @@ from selfsup_depth.teachers.table import TeacherSpec
 PROBE_SECONDS = 5.0
 
 
+class TeacherAbsent(UserError):
+    """The weights, or the package that runs them, are not here and cannot be had; nothing is wrong with them."""
+
+
 def teacher_folder() -> Path:
     """`$SELFSUP_DEPTH_TEACHERS`, else `teachers` in `$SELFSUP_DEPTH_CACHE` or `~/.cache/selfsup_depth`."""
     named = os.environ.get("SELFSUP_DEPTH_TEACHERS")
@@ -46,7 +50,7 @@ def find_or_fetch(name: str, spec: TeacherSpec) -> Path:
             return attempt()
         except Exception as error:  # each client has errors of its own for what a network can do
             reasons[_first_line(error)] = None
-    raise UserError(
+    raise TeacherAbsent(
         f"--distill {name}: its weights are neither in {teacher_folder()} nor in the Hugging Face cache, and cannot "
         f"be downloaded ({'; '.join(reasons)}); fetch on another machine {_by_hand(spec)}."
     )

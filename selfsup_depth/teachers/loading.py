@@ -12,7 +12,7 @@ import torch
 from selfsup_depth.errors import UserError
 from selfsup_depth.teachers.contract import Teacher, TeacherInfo
 from selfsup_depth.teachers.expert import Expert
-from selfsup_depth.teachers.fetching import find_or_fetch
+from selfsup_depth.teachers.fetching import TeacherAbsent, find_or_fetch
 from selfsup_depth.teachers.hugging_face import load_hugging_face
 from selfsup_depth.teachers.input_policy import TeacherSize
 from selfsup_depth.teachers.isl import load_isl_file
@@ -46,7 +46,7 @@ def load_teacher(
     except ModuleNotFoundError as error:
         if error.name != "transformers":
             raise
-        raise UserError(
+        raise TeacherAbsent(
             f"--distill {name_or_path}: this teacher needs the package transformers, which is not installed; run "
             "pip install 'selfsup-depth[teacher]'."
         ) from error
@@ -68,7 +68,7 @@ def _where(name_or_path: str, weights: Path | None) -> tuple[str, Path, IslFile 
     if path.exists():
         return named_by_file(path) or path.absolute().name, path, None
     if path.suffix in (".pt", ".pth") or path.is_absolute() or name_or_path.startswith((".", "~")):
-        raise UserError(
+        raise TeacherAbsent(
             f"--distill {name_or_path}: there is no such file or folder; give the path of a checkpoint file of isl-org "
             "or of a folder with config.json, or a name such as dpt_hybrid, which is downloaded."
         )

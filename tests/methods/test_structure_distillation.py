@@ -10,9 +10,9 @@ from torch import Tensor
 
 from geometry.se3 import translation_transform
 from selfsup_depth.config import DistillConfig, LossConfig, NetworkConfig
-from selfsup_depth.losses import spatial_loss, statistical_loss
+from selfsup_depth.losses import aligned_depth, spatial_loss, statistical_loss
 from selfsup_depth.methods import MethodRequest, build_method
-from selfsup_depth.methods.structure_distillation import SCALES, WEIGHTS, StructureDistillation
+from selfsup_depth.methods.structure_distillation import LEAST_EDGE, SCALES, WEIGHTS, StructureDistillation
 from selfsup_depth.structures import STEREO, Batch, Losses, View
 
 SIZE = 64
@@ -66,7 +66,8 @@ def test_a_teacher_that_agrees_up_to_scale_and_shift_costs_next_to_nothing(quant
     told = 300 / depth + 40 if kind == "inverse" else 0.2 * depth + 5
     losses = terms_of(distillation(quantity), depth, batch_with(told))
     assert losses.terms["distill/statistical"].item() == pytest.approx(0, abs=1e-6)
-    assert losses.terms["distill/spatial"].item() < 0.01 * 0.06  # 0.05 of all pixels are never quite certain
+    weights = WEIGHTS["ours"]  # 0.05 of all pixels are never quite certain
+    assert losses.terms["distill/spatial"].item() < weights.total * weights.spatial * 0.06
     assert torch.allclose(losses.maps["teacher"], depth, rtol=1e-3)
     assert losses.health["teacher_skipped"] == 0
 
@@ -79,9 +80,44 @@ def test_terms_are_the_weighted_losses_of_the_aligned_teacher(mode: str) -> None
     everywhere = torch.ones_like(aligned, dtype=torch.bool)
     weights = WEIGHTS[mode]
     statistical = weights.total * statistical_loss(student, aligned, everywhere, scales=SCALES[mode]).mean()
-    spatial = weights.total * weights.spatial * spatial_loss(student, aligned, everywhere).mean()
+    edges = spatial_loss(student, aligned, everywhere, least_edge=LEAST_EDGE[mode])
+    spatial = weights.total * weights.spatial * edges.mean()
     assert torch.allclose(losses.terms["distill/statistical"], statistical, rtol=1e-4)
     assert torch.allclose(losses.terms["distill/spatial"], spatial, rtol=1e-4)
+
+
+def test_the_published_weights_are_the_published_ones() -> None:
+    assert (WEIGHTS["paper"].total, WEIGHTS["paper"].spatial, WEIGHTS["paper"].warmup) == (0.1, 0.1, 0)
+    assert (WEIGHTS["repo"].total, WEIGHTS["repo"].spatial, WEIGHTS["repo"].warmup) == (0.05, 0.02, 0)
+    assert (SCALES["paper"], LEAST_EDGE["paper"]) == (1, 0.0)
+
+
+@pytest.mark.parametrize(("mode", "fit"), [("ours", "robust"), ("paper", "least_squares"), ("repo", "least_squares")])
+def test_only_our_mode_aligns_robustly(mode: str, fit: str) -> None:
+    student, teacher = room(0), 1 / room(0)
+    student[:, :, :20] = 9.0  # a third of the student is wrong
+    target = terms_of(distillation(distill_mode=mode), student, batch_with(teacher)).maps["teacher"]
+    expected = aligned_depth(teacher, student, quantity="disparity", fit=fit, **RANGE)  # type: ignore[arg-type]
+    other = aligned_depth(
+        teacher, student, quantity="disparity", fit="robust" if fit != "robust" else "least_squares", **RANGE
+    )
+    assert torch.allclose(target, expected.depth, rtol=1e-5)
+    assert not torch.allclose(target, other.depth, rtol=1e-2)
+
+
+def test_the_published_terms_skip_what_ours_skip() -> None:
+    """They are one number for the batch: the image whose teacher is constant must not be in it."""
+    student, teacher = room(0), 1 / room(5)
+    teacher[1] = 7.0
+    student.requires_grad_()
+    losses = terms_of(distillation(distill_mode="repo"), student, batch_with(teacher))
+    alone = terms_of(distillation(distill_mode="repo"), student[:1].detach(), batch_with(teacher[:1]))
+    assert torch.allclose(losses.total, alone.total)
+    losses.total.backward()
+    assert student.grad is not None
+    assert student.grad[1].abs().sum() == 0
+    none = terms_of(distillation(distill_mode="repo"), room(0), batch_with(torch.full((2, 1, SIZE, SIZE), 7.0)))
+    assert none.total == 0
 
 
 def test_options_replace_the_weights_and_the_quantile() -> None:

@@ -17,6 +17,8 @@ from selfsup_depth.config import DistillConfig, TrainConfig
 from selfsup_depth.datasets import augment, collate
 from selfsup_depth.datasets.builtin import BUILTIN, BuiltinData, ensure_builtin_indoor
 from selfsup_depth.errors import UserError
+from selfsup_depth.teachers import TeacherInfo
+from tests.datasets.indoor_files import write_unisin
 from tests.teachers.teacher_files import write_isl_file
 
 SMALL = [
@@ -46,7 +48,8 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_distilled_run_logs_its_terms_and_saves_no_teacher(distill, tmp_path: Path) -> None:
-    steps = [line for line in distill("--distill", "true_depth") if line["kind"] == "train"]
+    lines = distill("--distill", "true_depth", "--distill_warmup", "0")
+    steps = [line for line in lines if line["kind"] == "train"]
     for line in steps:
         assert line["distill/statistical"] > 0
         assert line["distill/spatial"] > 0
@@ -58,8 +61,9 @@ def test_a_distilled_run_logs_its_terms_and_saves_no_teacher(distill, tmp_path: 
 
 
 def test_a_cache_gives_the_numbers_of_the_teacher_within_float16(distill, tmp_path: Path, capsys) -> None:
-    live = distill("--distill", "true_depth", log_dir=tmp_path / "live")
-    taught = ["--distill", "true_depth", "--teacher_cache", str(tmp_path / "cache")]
+    options = ["--distill", "true_depth", "--distill_warmup", "0"]
+    live = distill(*options, log_dir=tmp_path / "live")
+    taught = [*options, "--teacher_cache", str(tmp_path / "cache")]
     cached = distill(*taught, log_dir=tmp_path / "cached")
     assert "0 of" in capsys.readouterr().out
     first = [lines[0] for lines in (live, cached)]
@@ -75,17 +79,18 @@ def test_the_student_starts_the_same_with_a_teacher_and_without(distill, tmp_pat
     assert plain[0]["reprojection/0"] == taught[0]["reprojection/0"]
     one, other = weights(tmp_path / "plain"), weights(tmp_path / "taught")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    moved = distill("--distill", "true_depth", log_dir=tmp_path / "moved")
+    moved = distill("--distill", "true_depth", "--distill_warmup", "0", log_dir=tmp_path / "moved")
     assert moved[-1]["abs_rel"] != plain[-1]["abs_rel"]
 
 
 def test_a_distilled_run_resumes_and_not_with_another_teacher(distill, tmp_path: Path) -> None:
-    whole = distill("--distill", "true_depth", log_dir=tmp_path / "whole")
-    distill("--distill", "true_depth", "--num_epochs", "1", log_dir=tmp_path / "cut")
-    resumed = distill("--distill", "true_depth", "--resume", log_dir=tmp_path / "cut")
+    options = ["--distill", "true_depth", "--distill_warmup", "1"]
+    whole = distill(*options, log_dir=tmp_path / "whole")
+    distill(*options, "--num_epochs", "1", log_dir=tmp_path / "cut")
+    resumed = distill(*options, "--resume", log_dir=tmp_path / "cut")
     assert resumed[-1]["abs_rel"] == whole[-1]["abs_rel"]
     with pytest.raises(UserError, match="--thre: 0.95 -> 0.9"):
-        distill("--distill", "true_depth", "--thre", "0.9", "--resume", log_dir=tmp_path / "cut")
+        distill(*options, "--thre", "0.9", "--resume", log_dir=tmp_path / "cut")
 
 
 def test_the_built_in_rooms_train_by_their_name(rooms: Path, tmp_path: Path, monkeypatch) -> None:
@@ -108,6 +113,25 @@ def test_a_teacher_file_in_the_original_naming_teaches_and_its_cache_serves_with
     again = distill(*taught, "--num_epochs", "1", log_dir=tmp_path / "again")
     assert "The cached maps are complete and are used as they are" in capsys.readouterr().out
     assert again[-1]["abs_rel"] == first[-1]["abs_rel"]
+
+
+class Brightness:
+    """A network teacher without weights."""
+
+    info = TeacherInfo("brightness", "relative_disparity", "brightness 1")
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean(1, keepdim=True)
+
+
+def test_unisin_trains_with_a_teacher_network_and_without_depth(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("selfsup_depth.tutors.load_teacher", lambda name, **_: Brightness())
+    data = ["--dataset", "unisin", "--data_path", str(write_unisin(tmp_path / "unisin", frames=12, size=(128, 72)))]
+    options = [*data, *SMALL, "--distill", "dpt_hybrid", "--distill_warmup", "0", "--log_dir", str(tmp_path / "runs")]
+    assert train.main(options) == 0
+    lines = [json.loads(line) for line in (tmp_path / "runs" / "mdp" / "metrics.jsonl").read_text().splitlines()]
+    assert "distill/statistical" in next(line for line in lines if line["kind"] == "train")
+    assert "distill/statistical" not in next(line for line in lines if line["kind"] == "validation")
 
 
 def test_the_published_student_takes_a_distilled_step(rooms: Path) -> None:
@@ -140,7 +164,7 @@ def test_a_teacher_that_cannot_be_had_is_said_before_anything_is_made(distill, t
     monkeypatch.setattr("selfsup_depth.teachers.fetching._cached_repository", lambda hub: None)
     with pytest.raises(UserError, match=r"dpt_hybrid-midas-501f0c75\.pt"):
         distill("--distill", "dpt_hybrid")
-    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "runs" / "mdp").exists()
 
 
 def test_options_of_a_teacher_need_a_teacher() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.teachers.cache import TeacherCache, open_cache, read_manifest
+from selfsup_depth.teachers.cache import Manifest, TeacherCache, open_cache, read_manifest
 from selfsup_depth.teachers.contract import TeacherInfo
 
 SIZE = (6, 8)
@@ -37,13 +37,28 @@ def test_a_map_comes_back_as_float16(cache: TeacherCache) -> None:
     assert torch.equal(read, stored.half())
 
 
-def test_unknown_pixels_survive_and_large_values_stay_finite(cache: TeacherCache) -> None:
+def test_unknown_pixels_stay_unknown(cache: TeacherCache) -> None:
     stored = torch.full((1, *SIZE), 2.0)
-    stored[0, 0, 0], stored[0, 0, 1] = torch.nan, 1e9
+    stored[0, 0, 0], stored[0, 0, 1] = torch.nan, torch.inf
     cache.write("a", image(), stored)
-    read = cache.read("a", image())
-    assert read[0, 0, 0].isnan()
-    assert read[0, 0, 1] == torch.finfo(torch.float16).max
+    assert cache.read("a", image()).isnan().sum() == 2
+
+
+@pytest.mark.parametrize("factor", [1e6, 1e-6])
+def test_values_that_half_precision_cannot_tell_are_refused(cache: TeacherCache, factor: float) -> None:
+    with pytest.raises(UserError, match="half precision cannot tell.*without --teacher_cache"):
+        cache.write("a", image(), factor * torch.ones(1, *SIZE))
+
+
+def test_a_map_of_another_shape_is_refused(cache: TeacherCache) -> None:
+    cache.write("a", image(), torch.ones(1, 3, 4))
+    with pytest.raises(UserError, match=r"is \[1, 3, 4\] and not \[1, 6, 8\]"):
+        cache.read("a", image())
+
+
+def test_a_run_killed_while_it_made_the_folder_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / ".teacher.json.host-123").write_text("{")
+    assert not open_cache(tmp_path, INFO, SIZE).has("a")
 
 
 def test_sizes_do_not_meet(tmp_path: Path) -> None:
@@ -54,9 +69,9 @@ def test_sizes_do_not_meet(tmp_path: Path) -> None:
 
 def test_the_same_teacher_finds_its_maps_again(cache: TeacherCache) -> None:
     cache.write("a", image(), torch.ones(1, *SIZE))
-    again = open_cache(cache.folder.parent, INFO, SIZE)
+    again = open_cache(cache.folder.parent, INFO, SIZE, "something else")
     assert again.has("a")
-    assert read_manifest(cache.folder.parent) == INFO
+    assert read_manifest(cache.folder.parent) == Manifest(INFO, "")
 
 
 def test_a_cache_of_another_teacher_is_refused(cache: TeacherCache) -> None:
