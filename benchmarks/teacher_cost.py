@@ -87,7 +87,8 @@ def random_dpt_hybrid(folder: Path) -> Path:
     """A folder in Hugging Face format with the architecture of DPT-hybrid and random weights."""
     from transformers import DPTConfig, DPTForDepthEstimation
 
-    DPTForDepthEstimation(DPTConfig(is_hybrid=True)).save_pretrained(folder)
+    config = DPTConfig(is_hybrid=True, neck_hidden_sizes=[256, 512, 768, 768], backbone_out_indices=[2, 5, 8, 11])
+    DPTForDepthEstimation(config).save_pretrained(folder)
     return folder
 
 
