@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 import shutil
@@ -111,6 +112,13 @@ def test_every_command_of_the_table_runs(command, places, small_drive, small_roo
     if command.startswith("python -m splits"):
         assert splits_main.main(["--write", str(tmp_path / "lists")]) == 0
         assert (tmp_path / "lists" / "eigen" / "test_files.txt").exists()
+        return
+    if command.startswith("python -m benchmarks"):
+        monkeypatch.chdir(tmp_path)
+        smaller = [*shlex.split(command)[3:], *SMALLER["train.py"].split()]
+        monkeypatch.setattr("sys.argv", ["benchmark", "--seeds", "0", *smaller])
+        importlib.import_module(shlex.split(command)[2]).main()
+        assert (tmp_path / "runs" / "distillation.png").is_file()
         return
     script, words = words_of(command, places)
     assert SCRIPTS[script](words) == 0
