@@ -138,7 +138,7 @@ def builtin_remark(name: str, training_options: Mapping[str, Any]) -> str:
     """
     remark = f"no --data_path was given: the built-in synthetic footage ({name}) is scored"
     dataset, path = training_options.get("dataset"), training_options.get("data_path")
-    if path is None and dataset in (None, name, "kitti" if name == "builtin" else None):
+    if dataset in (None, name):  # a training on built-in footage stores its name, and where it was rendered
         return remark
     trained_on = f"--dataset {dataset}" + (f" --data_path {path}" if path else "")
     return f"{remark}; the checkpoint was trained on other data ({trained_on})"

@@ -130,10 +130,9 @@ def test_a_list_that_stands_in_data_which_is_not_there():
     ("name", "trained_with", "other"),
     [
         ("builtin", {}, None),
-        ("builtin", {"dataset": "kitti", "data_path": None}, None),  # so is the built-in drive asked for
-        ("builtin_indoor", {"dataset": "builtin_indoor", "data_path": None}, None),
-        ("builtin", {"dataset": "builtin_indoor", "data_path": None}, "--dataset builtin_indoor"),
-        ("builtin_indoor", {"dataset": "kitti", "data_path": None}, "--dataset kitti"),
+        ("builtin", {"dataset": "builtin", "data_path": "/cache/drive"}, None),  # what a run on it stores
+        ("builtin_indoor", {"dataset": "builtin_indoor", "data_path": "/cache/rooms"}, None),
+        ("builtin", {"dataset": "builtin_indoor", "data_path": "/c"}, "--dataset builtin_indoor --data_path /c"),
         ("builtin", {"dataset": "kitti", "data_path": "/data/kitti"}, "--dataset kitti --data_path /data/kitti"),
     ],
 )
