@@ -41,7 +41,7 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.errors import UserError
     from selfsup_depth.evaluation.protocols import Protocol, protocol_of_dataset
     from selfsup_depth.evaluation.validation import ValidationSet, validate_depth, validate_losses
-    from selfsup_depth.methods import METHODS
+    from selfsup_depth.methods import find_method
     from selfsup_depth.outcome import show_result
     from selfsup_depth.report.pictures import training_pictures
     from selfsup_depth.structures import Batch, Method
@@ -117,8 +117,7 @@ def with_data(config: TrainConfig) -> TrainConfig:
 def refuse_what_is_not_there(config: TrainConfig) -> None:
     """Raises UserError for what would be missed only after the data set was rendered and indexed."""
     run, network = config.run, config.network
-    if run.method not in METHODS:
-        raise UserError(f"--method {run.method} is not known; there are: {', '.join(METHODS)}")
+    find_method(run.method)
     if run.resume and last_checkpoint(run_folder(run)) is not None:
         return  # which holds all weights
     for option in ("weights_init", "pose_weights_init"):

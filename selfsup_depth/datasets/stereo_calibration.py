@@ -31,11 +31,14 @@ import yaml
 from torch import Tensor
 
 from geometry.camera import check_intrinsics, intrinsics_matrix
+from selfsup_depth.datasets.calibration import fit_to_image
 from selfsup_depth.errors import UserError
 
 FILE_NAMES = ("calib.json", "calib.yaml", "calib.yml")
 NUMBERS = ("fx", "fy", "cx", "cy", "baseline_m", "image_width", "image_height")
 LONGEST_BASELINE_M = 20.0
+
+ASPECT_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,21 @@ class CalibrationFile:
         if scene not in self._known:
             self._known[scene] = self._parse(scene)
         return self._known[scene]
+
+    def intrinsics(self, scene: str, side: str, size: tuple[int, int], image: str) -> Tensor:
+        """[3, 3] of the camera of this side (l or r), in pixels of an image of this width and height.
+
+        Raises UserError when the calibration is of an image of another shape.
+        """
+        calibration = self.of_scene(scene)
+        return fit_to_image(
+            calibration.left if side == "l" else calibration.right,
+            calibration.size,
+            size,
+            calibration=str(self.path),
+            image=image,
+            aspect_tolerance=ASPECT_TOLERANCE,
+        )
 
     def _parse(self, scene: str) -> StereoCalibration:
         entries, where = self._content, str(self.path)

@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 
 from geometry.se3 import translation_transform
-from selfsup_depth.datasets.calibration import fit_to_image
 from selfsup_depth.datasets.frame_names import FrameNames
 from selfsup_depth.datasets.held_out import (
     Frame,
@@ -44,7 +43,6 @@ from selfsup_depth.structures import STEREO, FrameId
 from splits import SplitLine
 
 FOLDER_OF_SIDE = {"l": "left", "r": "right"}
-ASPECT_TOLERANCE = 0.02
 
 
 class StereoFolder(ViewSource):
@@ -126,15 +124,7 @@ class StereoFolder(ViewSource):
         return self.names[side].path(view.folder, view.frame, like=self.names[OTHER_SIDE[side]])
 
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
-        calibration = self.calibration.of_scene(view.folder)
-        return fit_to_image(
-            calibration.left if view.side == "l" else calibration.right,
-            calibration.size,
-            (width, height),
-            calibration=str(self.calibration.path),
-            image=self.image_path(view),
-            aspect_tolerance=ASPECT_TOLERANCE,
-        )
+        return self.calibration.intrinsics(view.folder, view.side or "", (width, height), self.image_path(view))
 
     def stereo_T_target(self, item: SplitLine) -> Tensor:
         baseline = self.calibration.of_scene(item.folder).baseline_m

@@ -17,9 +17,8 @@ import re
 import numpy as np
 from torch import Tensor
 
-from selfsup_depth.datasets.calibration import fit_to_image
 from selfsup_depth.datasets.depth_files import read_depth_pfm
-from selfsup_depth.datasets.numbered_pairs import ASPECT_TOLERANCE, DIGIT_OF_SIDE, NumberedPairs
+from selfsup_depth.datasets.numbered_pairs import DIGIT_OF_SIDE, NumberedPairs
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.datasets.stereo_calibration import FILE_NAMES, CalibrationFile, find_calibration
 from selfsup_depth.errors import UserError
@@ -57,15 +56,7 @@ class VA(NumberedPairs):
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         if self.calibration is None:
             return super().intrinsics(view, width, height)
-        cameras = self.calibration.of_scene(self.name)
-        return fit_to_image(
-            cameras.left if view.side == "l" else cameras.right,
-            cameras.size,
-            (width, height),
-            calibration=str(self.calibration.path),
-            image=self.image_path(view),
-            aspect_tolerance=ASPECT_TOLERANCE,
-        )
+        return self.calibration.intrinsics(self.name, view.side or "", (width, height), self.image_path(view))
 
     def has_depth(self, item: SplitLine) -> bool:
         return self.files.has(self._depth_path(item))

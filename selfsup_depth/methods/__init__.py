@@ -15,13 +15,18 @@ METHODS: dict[str, Callable[[MethodRequest], Method]] = {
 }
 
 
-def build_method(name: str, request: MethodRequest) -> Method:
-    """The method of this name. Raises UserError for an unknown one."""
+def find_method(name: str) -> Callable[[MethodRequest], Method]:
+    """What builds the method of this name. Raises UserError for an unknown one."""
     if name not in METHODS:
         near = difflib.get_close_matches(name, METHODS, n=1)
         hint = f"; perhaps you meant {near[0]}" if near else ""
         raise UserError(f"--method {name} is not known; there are: {', '.join(METHODS)}{hint}")
-    return METHODS[name](request)
+    return METHODS[name]
 
 
-__all__ = ["METHODS", "MethodRequest", "Monodepth2", "build_method"]
+def build_method(name: str, request: MethodRequest) -> Method:
+    """The method of this name. Raises UserError for an unknown one."""
+    return find_method(name)(request)
+
+
+__all__ = ["METHODS", "MethodRequest", "Monodepth2", "build_method", "find_method"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from depth_maps import noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -13,10 +14,6 @@ from selfsup_depth.losses import Alignment, align, align_robust, align_scale
 
 SCALES = st.floats(1e-6, 1e6)
 SEEDS = st.integers(0, 1000)
-
-
-def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from depth_maps import noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from selfsup_depth.losses.edges import (
     crop_border,
@@ -18,10 +18,6 @@ from selfsup_depth.losses.edges import (
     soft_edges,
     whole_windows,
 )
-
-
-def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def test_sobel_of_a_plane_is_its_slope() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from depth_maps import depths, everywhere, noise
 from torch import Tensor
 
 from selfsup_depth.losses import (
@@ -13,19 +14,6 @@ from selfsup_depth.losses import (
     spatial_loss,
 )
 from selfsup_depth.losses.edges import gradient_magnitude
-
-
-def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def depths(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Depth in [1, 5]."""
-    return 1 + 4 * noise(*shape, seed=seed, dtype=dtype)
-
-
-def everywhere(depth: Tensor) -> Tensor:
-    return torch.ones_like(depth, dtype=torch.bool)
 
 
 def boxes() -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from depth_maps import depths, everywhere, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -20,19 +21,6 @@ from selfsup_depth.losses import (
 
 LOSSES = pytest.mark.parametrize("loss", [statistical_loss, spatial_loss])
 SEEDS = st.integers(0, 1000)
-
-
-def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def depths(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Depth in [1, 5]."""
-    return 1 + 4 * noise(*shape, seed=seed, dtype=dtype)
-
-
-def everywhere(depth: Tensor) -> Tensor:
-    return torch.ones_like(depth, dtype=torch.bool)
 
 
 def target_of(teacher: Tensor, student: Tensor, quantity: str = "disparity", **limits) -> AlignedTarget:
