@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 
@@ -16,6 +16,7 @@ from selfsup_depth.datasets import (
     DATASETS,
     HAVE_KITTI_INTRINSICS,
     DatasetRequest,
+    FootageOptions,
     ReaderOptions,
     ViewDataset,
     build_dataset,
@@ -121,7 +122,11 @@ def _data_request(config: TrainConfig) -> DatasetRequest:
         split=data.split,
         is_train=True,
         seed=config.run.seed,
-        options=ReaderOptions(png=data.png, kitti_intrinsics=data.kitti_intrinsics),
+        options=ReaderOptions(
+            png=data.png,
+            kitti_intrinsics=data.kitti_intrinsics,
+            footage=FootageOptions(**{f.name: getattr(config.footage, f.name) for f in fields(FootageOptions)}),
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.methods import METHODS
 from splits import SPLITS
 
-SOURCE = Path(config.__file__).read_text()
+SOURCE = "\n".join(path.read_text() for path in sorted(Path(config.__file__).parent.glob("*.py")))
 
 
 def help_of(option: str) -> str:

@@ -11,7 +11,7 @@ from selfsup_depth.datasets.kitti_depth import KittiDepth
 from selfsup_depth.datasets.kitti_odom import KittiOdometry
 from selfsup_depth.datasets.motorcycle import Motorcycle
 from selfsup_depth.datasets.nyuv2 import open_nyuv2
-from selfsup_depth.datasets.request import DatasetRequest, ReaderOptions
+from selfsup_depth.datasets.request import DatasetRequest, FootageOptions, ReaderOptions
 from selfsup_depth.datasets.simsin import SimSIN
 from selfsup_depth.datasets.source import ViewSource
 from selfsup_depth.datasets.stereo_folder import StereoFolder
@@ -63,6 +63,7 @@ __all__ = [
     "DATASETS",
     "HAVE_KITTI_INTRINSICS",
     "DatasetRequest",
+    "FootageOptions",
     "RawBatch",
     "ReaderOptions",
     "ViewDataset",

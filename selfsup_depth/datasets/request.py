@@ -14,6 +14,20 @@ from splits import SplitLine, parse_line, place_of, read_split
 
 
 @dataclass(frozen=True)
+class FootageOptions:
+    """What is known about footage of one's own that its files do not say (the options of `config.footage`)."""
+
+    calibration: Path | None = None
+    fov: float | None = None  # horizontal, degrees
+    baseline: float | None = None  # metres
+    stereo_layout: Literal["separate", "side_by_side", "top_bottom"] = "separate"
+    right_video: Path | None = None
+    frame_step: int = 1
+    fps: float | None = None
+    min_motion: float = 0.0  # pixels
+
+
+@dataclass(frozen=True)
 class ReaderOptions:
     """Choices that only some readers have; the others have nothing to choose."""
 
@@ -25,6 +39,8 @@ class ReaderOptions:
     lidar_depth: Literal["corrected", "published", "eigen"] = "corrected"
     #: kitti_depth: root of the improved ground truth, where it is not inside the raw tree
     depth_path: str | Path | None = None
+    #: readers of one's own footage
+    footage: FootageOptions = field(default_factory=FootageOptions)
 
 
 @dataclass(frozen=True)

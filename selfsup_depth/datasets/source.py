@@ -61,6 +61,14 @@ class ViewSource(ABC):
         """Ground truth of a target: float32 [h, w] metres at its own resolution, 0 = invalid."""
         return None
 
+    def world_T_camera(self, view: SplitLine) -> Tensor | None:
+        """[4, 4] float64 metres, camera to world; None where the data has no pose of this image."""
+        return None
+
+    def time_s(self, view: SplitLine) -> float | None:
+        """When the image was taken, seconds from any origin; None where the data does not say."""
+        return None
+
     def check_kept(self, items: Sequence[SplitLine]) -> None:  # noqa: B027 (most sources need nothing more)
         """Raises UserError when something else that the usable items need is missing (a calibration)."""
 
