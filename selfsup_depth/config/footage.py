@@ -51,6 +51,6 @@ class FootageConfig:
             raise UserError(f"--min_motion must be 0 or more pixels, found {self.min_motion:g}: 0 keeps all frames")
         if self.right_video is not None and self.stereo_layout != "separate":
             raise UserError(
-                f"--right_video {self.right_video} is a second file, but --stereo_layout {self.stereo_layout} says that "
-                "one file holds both images: leave out one of them"
+                f"--right_video {self.right_video} is a second file, but --stereo_layout {self.stereo_layout} says "
+                "that one file holds both images: leave out one of them"
             )
