@@ -63,4 +63,6 @@ class DataConfig:
                 "(--frame_ids 0 -1 1) or the stereo partner (--use_stereo)"
             )
         if self.num_workers < 0:
-            raise UserError(f"--num_workers must be 0 or more, found {self.num_workers}{default_of(self, 'num_workers')}")
+            raise UserError(
+                f"--num_workers must be 0 or more, found {self.num_workers}{default_of(self, 'num_workers')}"
+            )
