@@ -13,6 +13,7 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import hashlib
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -34,7 +35,7 @@ with cli.quiet_ctrl_c():
         describe,
         refuse_ignored_options,
     )
-    from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint
+    from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
     from selfsup_depth.config import TrainConfig
     from selfsup_depth.datasets import RawBatch, ViewDataset, augment, collate
     from selfsup_depth.datasets.builtin import BUILTIN
@@ -79,7 +80,7 @@ def train(config: TrainConfig, console: Console) -> int:
     held_out = ValidationSet(validation, config.optimizer.batch_size, workers)
     protocol = protocol_of_dataset(config.data.dataset) if validation.has_depth else None
     hooks = Hooks(
-        describe=describe_at(describe(config, method, scale_source)),
+        describe=describe_at(describe(config, method, scale_source), method, training),
         validate=judge(held_out, protocol, device),
         picture=training_pictures,
         options=cli.as_flat_dict(config) | fingerprints(training, teaching),
@@ -87,6 +88,8 @@ def train(config: TrainConfig, console: Console) -> int:
     data = training_data(training, teaching, device, workers)
     Trainer(method, data, hooks, config.optimizer, config.run, device).fit()
     show_result(folder, held_out, protocol, device, console)
+    if config.network.learn_intrinsics:
+        console.print(learnt_camera(folder), highlight=False)
     if findings := findings_of(folder):
         console.print(f"[yellow]warning[/yellow] while training: {'; '.join(findings)}", highlight=False)
     return 0
@@ -158,14 +161,32 @@ def fingerprints(dataset: ViewDataset, teaching: Teaching | None) -> dict[str, s
     return {"samples": samples} | ({"teacher": teaching.info.identity} if teaching else {})
 
 
-def describe_at(training: CheckpointMeta) -> Callable[[Position, Validation | None], CheckpointMeta]:
+def describe_at(
+    training: CheckpointMeta, method: Method, dataset: ViewDataset
+) -> Callable[[Position, Validation | None], CheckpointMeta]:
     """How the trainer describes a checkpoint: the training, where it stands and what it has reached."""
+    first = dataset.recorded()[0].intrinsics[0]
 
     def describe_now(position: Position, result: Validation | None) -> CheckpointMeta:
         score, protocol = (result.values, result.protocol) if result else (None, None)
-        return replace(training, step=position.step, epoch=position.epoch, score=score, protocol=protocol)
+        camera = method.camera(first)
+        return replace(
+            training, step=position.step, epoch=position.epoch, score=score, protocol=protocol,
+            intrinsics=(*camera.diagonal()[:2].tolist(), *camera[:2, 2].tolist()),
+        )  # fmt: skip
 
     return describe_now
+
+
+def learnt_camera(folder: Path) -> str:
+    """What --learn_intrinsics found, in words."""
+    best = find_checkpoint(folder / "models" / "best")
+    meta = load_checkpoint(best).meta if best else None
+    if meta is None or meta.intrinsics is None:
+        return "no checkpoint says what focal length was learnt"
+    focal = meta.intrinsics[0] / meta.width
+    degrees = 2 * math.degrees(math.atan(0.5 / focal))
+    return f"learnt focal length: {focal:.3f} image widths (horizontal field of view {degrees:.1f} degrees)"
 
 
 def judge(

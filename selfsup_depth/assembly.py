@@ -31,6 +31,8 @@ from selfsup_depth.tutors import TRUE_DEPTH
 
 #: With stereo a network unit is ten baselines: the published code calls its baseline 0.1.
 NOMINAL_BASELINE = 0.1
+#: Where --learn_intrinsics starts from when nothing is known, degrees: between phones (65) and most webcams (55).
+GUESSED_FOV = 60.0
 
 
 def refuse_ignored_options(config: TrainConfig) -> None:
@@ -46,6 +48,11 @@ def refuse_ignored_options(config: TrainConfig) -> None:
         raise UserError(
             f"--weights_format {run.weights_format} says what wrote a checkpoint, but none is given: add its folder as "
             "--load_weights_folder, or leave out --weights_format"
+        )
+    if config.network.learn_intrinsics and data.use_stereo:
+        raise UserError(
+            "--learn_intrinsics cannot work together with --use_stereo: disparity alone does not tell the focal length "
+            "from the depth; give the rig's calibration, or train from video alone"
         )
     if data.kitti_intrinsics != "calibrated" and data.dataset not in HAVE_KITTI_INTRINSICS:
         raise UserError(
@@ -125,9 +132,15 @@ def _data_request(config: TrainConfig) -> DatasetRequest:
         options=ReaderOptions(
             png=data.png,
             kitti_intrinsics=data.kitti_intrinsics,
-            footage=FootageOptions(**{f.name: getattr(config.footage, f.name) for f in fields(FootageOptions)}),
+            footage=footage_options(config),
         ),
     )
+
+
+def footage_options(config: TrainConfig) -> FootageOptions:
+    """What the options say of one's own footage."""
+    known = {option.name: getattr(config.footage, option.name) for option in fields(config.footage)}
+    return FootageOptions(**known, guess_fov=GUESSED_FOV if config.network.learn_intrinsics else None)
 
 
 def frames_of_sample(config: TrainConfig) -> tuple[FrameId, ...]:

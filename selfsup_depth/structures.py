@@ -117,6 +117,13 @@ class Method(nn.Module):
     def predict(self, images: Tensor, intrinsics: Tensor | None = None) -> DepthPrediction:
         """Depth of images [B, 3, H, W] in [0, 1], at H x W, without gradients."""
 
+    def camera(self, intrinsics: Tensor) -> Tensor:
+        """[3, 3] the camera that images are taken to be from, where the data says `intrinsics`.
+
+        The same, unless the method learns its camera.
+        """
+        return intrinsics
+
 
 @dataclass(frozen=True)
 class IndexReport:

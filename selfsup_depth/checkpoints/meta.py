@@ -41,6 +41,7 @@ class CheckpointMeta:
     pose_model_type: str | None = None  # separate_resnet, shared or posecnn; None: no pose network
     pose_model_input: str | None = None  # pairs or all
     num_pose_frames: int | None = None  # images the pose network sees at once
+    intrinsics: tuple[float, ...] | None = None  # fx fy cx cy of the training camera, pixels of the network's input
     origin: str | None = None  # a sentence: whose files these are and how that was seen; None: ours
     format_version: int = FORMAT_VERSION
 
@@ -48,6 +49,8 @@ class CheckpointMeta:
         # plain JSON throughout, so that what is read equals what was written
         object.__setattr__(self, "scales", tuple(self.scales))
         object.__setattr__(self, "frame_ids", tuple(self.frame_ids))
+        if self.intrinsics is not None:
+            object.__setattr__(self, "intrinsics", tuple(self.intrinsics))
         for name in ("config", "score"):
             object.__setattr__(self, name, _plain_json(name, getattr(self, name)))
         for name, right, expected in (
@@ -59,6 +62,7 @@ class CheckpointMeta:
             ("max_depth", self.max_depth > self.min_depth, "a depth above min_depth"),
             ("metres_per_unit", self.metres_per_unit is None or self.metres_per_unit > 0, "above 0 or null"),
             ("scales", len(self.scales) > 0, "at least one scale"),
+            ("intrinsics", self.intrinsics is None or len(self.intrinsics) == 4, "fx fy cx cy or null"),
         ):
             if not right:
                 raise UserError(f"checkpoint: {name} is {getattr(self, name)!r}, expected {expected}.")
@@ -70,7 +74,8 @@ class CheckpointMeta:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only; `from_json` makes an equal object of them."""
-        return {**asdict(self), "scales": list(self.scales), "frame_ids": list(self.frame_ids)}
+        return {**asdict(self), "scales": list(self.scales), "frame_ids": list(self.frame_ids),
+                "intrinsics": list(self.intrinsics) if self.intrinsics else None}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], source: str) -> CheckpointMeta:

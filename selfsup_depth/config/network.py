@@ -39,6 +39,8 @@ class NetworkConfig:
     """The network that predicts the motion of the camera."""
     pose_model_input: Literal["pairs", "all"] = "pairs"
     """Whether it looks at the target with one source at a time or at all frames together."""
+    learn_intrinsics: bool = False
+    """Learn the focal length too, starting from the calibration, --fov or a guess of 60 degrees; for video alone."""
 
     def __post_init__(self) -> None:
         if not self.scales or not set(self.scales) <= {0, 1, 2, 3} or len(set(self.scales)) != len(self.scales):

@@ -31,7 +31,8 @@ class RunConfig:
     weights_format: Literal["selfsup_depth", "monodepth2", "distdepth"] | None = None
     """What wrote that folder, where it does not say so itself. None: found out from its files."""
     models_to_load: tuple[str, ...] = ("encoder", "depth", "pose_encoder", "pose")
-    """Which networks of that folder to take: encoder, depth, pose_encoder, pose, predictive_mask."""
+    """Which networks of that folder to take: encoder, depth, pose_encoder, pose, intrinsics,
+    predictive_mask."""
     log_frequency: int = 250
     """Steps between pictures in the log, the first 2000 steps; eight times as many later."""
     save_frequency: int = 1

@@ -25,6 +25,8 @@ class FootageOptions:
     frame_step: int = 1
     fps: float | None = None
     min_motion: float = 0.0  # pixels
+    #: field of view that is assumed where nothing says one (intrinsics are then learnt); None: that is refused
+    guess_fov: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,8 @@ from selfsup_depth.config import DistillConfig, LossConfig, NetworkConfig
 from selfsup_depth.methods.ego_motion import EgoMotion, Motion
 from selfsup_depth.methods.photometric_objective import PhotometricObjective, Transforms
 from selfsup_depth.methods.structure_distillation import Quantity, StructureDistillation
-from selfsup_depth.networks import DepthDecoder, Encoder, PoseCNN, PoseDecoder, build_encoder
-from selfsup_depth.structures import STEREO, Batch, DepthPrediction, FrameId, Losses, Method
+from selfsup_depth.networks import DepthDecoder, Encoder, LearntFocalLength, PoseCNN, PoseDecoder, build_encoder
+from selfsup_depth.structures import STEREO, Batch, DepthPrediction, FrameId, Losses, Method, View
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Monodepth2(Method):
         self.networks = nn.ModuleDict({"encoder": encoder, "depth": _depth_decoder(network, encoder)})
         if self.motion.sources:
             self.networks.update(_pose_networks(network, self.motion, encoder.channels))
+        if network.learn_intrinsics:
+            self.networks["intrinsics"] = LearntFocalLength()
         if request.loss.predictive_mask:
             sources = len(self.motion.sources) + request.use_stereo
             self.networks["predictive_mask"] = DepthDecoder(
@@ -68,6 +70,7 @@ class Monodepth2(Method):
 
     def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:
         """Loss terms of a batch (A.8). Networks run in the caller's precision, geometry in float32."""
+        batch = self._with_learnt_intrinsics(batch)
         features = self._features(batch)
         disps = self.networks["depth"](features[0])
         motions = self.motion.predict(self.networks, batch, features) if self.motion.sources else {}
@@ -79,6 +82,8 @@ class Monodepth2(Method):
             if self.distillation is not None:
                 self.distillation(losses, disps[0], batch)
             _describe_motion(losses, motions)
+            if "intrinsics" in self.networks:
+                losses.health["focal_length"] = batch.target.intrinsics[:, 0, 0].detach().mean()
         return losses
 
     @torch.inference_mode()
@@ -87,6 +92,24 @@ class Monodepth2(Method):
         disp = self.networks["depth"](self.networks["encoder"](images))[0].float()
         _, depth = disp_to_depth(disp, self.min_depth, self.max_depth)
         return DepthPrediction(depth * (self.metres_per_unit or 1.0), metric=self.metres_per_unit is not None)
+
+    @torch.no_grad()
+    def camera(self, intrinsics: Tensor) -> Tensor:
+        if "intrinsics" not in self.networks:
+            return intrinsics
+        device = next(self.parameters()).device
+        return self.networks["intrinsics"](intrinsics[None].to(device))[0].cpu()
+
+    def _with_learnt_intrinsics(self, batch: Batch) -> Batch:
+        """The batch as the learnt camera sees it; all its frames are taken by one camera."""
+        if "intrinsics" not in self.networks:
+            return batch
+
+        def learnt(view: View) -> View:
+            return replace(view, intrinsics=self.networks["intrinsics"](view.intrinsics))
+
+        sources = {frame: learnt(view) for frame, view in batch.sources.items()}
+        return replace(batch, target=learnt(batch.target), sources=sources)
 
     def _features(self, batch: Batch) -> dict[FrameId, list[Tensor]]:
         """Features of the target; of every frame in time too when the pose network shares the encoder."""
