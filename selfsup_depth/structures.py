@@ -117,6 +117,16 @@ class Method(nn.Module):
     def predict(self, images: Tensor, intrinsics: Tensor | None = None) -> DepthPrediction:
         """Depth of images [B, 3, H, W] in [0, 1], at H x W, without gradients."""
 
+    def predict_motion(self, images: Mapping[int, Tensor]) -> dict[FrameId, Tensor]:
+        """Motion of the camera, without gradients: frame -> [B, 4, 4] frame_T_target in network units.
+
+        Args:
+            images: frame -> [B, 3, H, W] in [0, 1], the target (0) among them.
+
+        Raises NotImplementedError where the method predicts no motion.
+        """
+        raise NotImplementedError(f"{type(self).__name__} predicts no motion of the camera")
+
     def camera(self, intrinsics: Tensor) -> Tensor:
         """[3, 3] the camera that images are taken to be from, where the data says `intrinsics`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from selfsup_depth.datasets.calibration import fit_to_image
@@ -14,7 +15,9 @@ from selfsup_depth.datasets.kitti_devkit import (
     read_velodyne_extrinsics,
 )
 from selfsup_depth.datasets.kitti_lidar import lidar_depth_map, read_velodyne
+from selfsup_depth.datasets.kitti_oxts import OxtsPoses
 from selfsup_depth.datasets.kitti_views import KittiSource, camera_number
+from selfsup_depth.datasets.request import DatasetRequest
 from splits import SplitLine
 
 #: Copies at the usual training sizes were resized with up to 3.5 % of stretch (1024x320); the nearest
@@ -28,6 +31,10 @@ class KittiRaw(KittiSource):
     name = "kitti"
     default_split = "eigen_zhou"
     has_depth_maps = True
+
+    def __init__(self, request: DatasetRequest) -> None:
+        super().__init__(request)
+        self._poses: dict[str, OxtsPoses] = {}
 
     def image_path(self, view: SplitLine) -> str:
         folder = f"{self.root}/{view.folder}/image_0{camera_number(view)}/data"
@@ -48,6 +55,13 @@ class KittiRaw(KittiSource):
             image=self.image_path(view),
             aspect_tolerance=ASPECT_TOLERANCE,
         )
+
+    def world_T_camera(self, view: SplitLine) -> Tensor | None:
+        if not self.files.has(f"{self.root}/{view.folder}/oxts/data/{view.frame:010d}.txt"):
+            return None
+        if view.folder not in self._poses:
+            self._poses[view.folder] = OxtsPoses(Path(f"{self.root}/{view.folder}"))
+        return torch.from_numpy(self._poses[view.folder].world_T_camera(camera_number(view), view.frame))
 
     def has_depth(self, item: SplitLine) -> bool:
         return self.files.has(self._scan_path(item))

@@ -95,7 +95,18 @@ def read_velodyne_extrinsics(date_folder: Path) -> np.ndarray:
 
     Raises UserError naming the file, and the key where one is missing.
     """
-    path = date_folder / "calib_velo_to_cam.txt"
+    return _read_rigid(date_folder / "calib_velo_to_cam.txt")
+
+
+def read_imu_extrinsics(date_folder: Path) -> np.ndarray:
+    """[4, 4] float64 velodyne_T_imu of a recording date (`calib_imu_to_velo.txt`), metres.
+
+    Raises UserError naming the file, and the key where one is missing.
+    """
+    return _read_rigid(date_folder / "calib_imu_to_velo.txt")
+
+
+def _read_rigid(path: Path) -> np.ndarray:
     values = read_calibration_file(path)
     transform = np.eye(4)
     transform[:3, :3] = _entry(values, "R", (3, 3), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -89,9 +90,25 @@ class Monodepth2(Method):
     @torch.inference_mode()
     def predict(self, images: Tensor, intrinsics: Tensor | None = None) -> DepthPrediction:
         """Depth of images [B, 3, H, W] in [0, 1]; metres if `metres_per_unit` is known."""
+        depth = self._depth(images) * (self.metres_per_unit or 1.0)
+        return DepthPrediction(depth, metric=self.metres_per_unit is not None)
+
+    def _depth(self, images: Tensor) -> Tensor:
+        """[B, 1, H, W] in network units, float32."""
         disp = self.networks["depth"](self.networks["encoder"](images))[0].float()
-        _, depth = disp_to_depth(disp, self.min_depth, self.max_depth)
-        return DepthPrediction(depth * (self.metres_per_unit or 1.0), metric=self.metres_per_unit is not None)
+        return disp_to_depth(disp, self.min_depth, self.max_depth)[1]
+
+    @torch.inference_mode()
+    def predict_motion(self, images: Mapping[int, Tensor]) -> dict[FrameId, Tensor]:
+        unknown = torch.eye(3, device=images[0].device).expand(len(images[0]), 3, 3)  # no pose network looks at it
+        views = {frame: View(image, image, unknown) for frame, image in images.items()}
+        batch = Batch(views[0], {frame: view for frame, view in views.items() if frame != 0})
+        features = self._features(batch) if self.motion.model == "shared" else {}
+        motions = self.motion.predict(self.networks, batch, features)
+        depth_scale = None
+        if self.motion.model == "posecnn":
+            depth_scale = (1.0 / self._depth(images[0])).mean(dim=(1, 2, 3))
+        return {frame: motion.source_T_target(depth_scale) for frame, motion in motions.items()}
 
     @torch.no_grad()
     def camera(self, intrinsics: Tensor) -> Tensor:

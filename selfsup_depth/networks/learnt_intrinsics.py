@@ -2,9 +2,9 @@
 
 Gordon et al., "Depth from Videos in the Wild" (ICCV 2019), section 3.3, predict four intrinsics for every pair of
 images. A camera does not change from one image to the next, and what a translating camera sees hardly tells its
-principal point from its direction, nor one focal length from the other (measured on the rendered wall of the tests, with
-true depth and motion: fx 11 %, fy 33 %, cx a tenth of the width off, at the loss of the true camera). So one number
-is learnt for all footage; square pixels and the principal point are taken from the data. Only turns of the camera tell
+principal point from its direction, nor one focal length from the other (measured on the rendered wall of the tests,
+with true depth and motion: fx 11 %, fy 33 %, cx a tenth of the width off, at the loss of the true camera). So one
+number is learnt for all footage; square pixels and the principal point are taken from the data. Only turns tell
 the focal length from depth: a camera that moves straight ahead leaves it where it started.
 """
 

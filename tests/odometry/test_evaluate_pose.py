@@ -1,0 +1,169 @@
+"""evaluate_pose.py on footage of known motion, with checkpoints whose pose network says exactly what the test decides."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from stereo_footage import FOCAL, HEIGHT, WIDTH, wall
+
+import evaluate_pose
+from selfsup_depth import __version__
+from selfsup_depth.checkpoints import CheckpointMeta, save_checkpoint
+from selfsup_depth.errors import UserError
+from selfsup_depth.methods import build_method
+from selfsup_depth.odometry.motion import MotionPredictor, request_of
+from selfsup_depth.odometry.trajectory import read_tum
+
+ROOT = Path(__file__).parents[2]
+FRAMES, STEP = 12, (0.3, 0.0, 0.2)  # metres right and forward a frame
+METRES_PER_UNIT = 5.0
+POSE_SCALE = 0.01
+
+
+def checkpoint(folder: Path, motion, *, input: str = "pairs", metric: bool = True, pose: str = "separate_resnet") -> Path:
+    """A model whose pose network says `motion` (six numbers: axis-angle, metres) of every pair of images."""
+    frames = (0, -1, 1)
+    meta = CheckpointMeta(
+        library_version=__version__, method="monodepth2", encoder="mobilenetv3_small_050", upsample="nearest",
+        scales=(0,), height=64, width=96, min_depth=0.1, max_depth=100.0,
+        metres_per_unit=METRES_PER_UNIT if metric else None, scale_source="a test", frame_ids=frames,
+        pose_encoder="resnet18" if pose == "separate_resnet" else None, pose_model_type=pose, pose_model_input=input,
+        num_pose_frames=2 if input == "pairs" else 3,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    method = build_method(meta.method, request_of(meta, frames if input == "all" else (0, 1)))
+    last = method.networks["pose"].pose_conv if pose == "posecnn" else method.networks["pose"].net[-1]
+    says = np.array(motion, dtype=np.float32).copy()
+    says[3:] /= METRES_PER_UNIT
+    with torch.no_grad():
+        last.weight.zero_()
+        later = torch.from_numpy(says / POSE_SCALE)
+        others = last.bias.numel() // 6 - 1  # "all": motions to -1, then 1; pairs: the second is never used
+        last.bias.copy_(torch.cat([-later, later] if input == "all" else [later, later * 7][: 1 + others]))
+    save_checkpoint(folder, dict(method.networks.items()), meta)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def odometry(tmp_path_factory) -> Path:
+    """KITTI odometry's layout: a wall passed by a camera that goes straight, twelve frames."""
+    root = tmp_path_factory.mktemp("odometry")
+    sequence = root / "sequences" / "03"
+    (sequence / "image_2").mkdir(parents=True)
+    (root / "poses").mkdir()
+    lines = []
+    for frame in range(FRAMES):
+        x, _, z = (frame * length for length in STEP)
+        Image.fromarray(wall(x, z)[0]).save(sequence / "image_2" / f"{frame:06d}.png")
+        lines.append(f"1 0 0 {x} 0 1 0 0 0 0 1 {z}")
+    (root / "poses" / "03.txt").write_text("\n".join(lines) + "\n")
+    projection = f"{FOCAL} 0 {WIDTH / 2 - 0.5} 0 0 {FOCAL} {HEIGHT / 2 - 0.5} 0 0 0 1 0"
+    (sequence / "calib.txt").write_text("".join(f"P{n}: {projection}\n" for n in range(4)))
+    (sequence / "times.txt").write_text("".join(f"{0.1 * n:e}\n" for n in range(FRAMES)))
+    return root
+
+
+def evaluate(checkpoint: Path, data: Path, out: Path, *more: str) -> dict:
+    options = ["--load_weights_folder", str(checkpoint), "--data_path", str(data), "--eval_out_dir", str(out)]
+    assert evaluate_pose.main([*options, "--num_workers", "0", "--no_cuda", *more]) == 0
+    return json.loads((out / "odometry.json").read_text())["sequences"]
+
+
+TRUE_MOTION = (0.0, 0.0, 0.0, -STEP[0], 0.0, -STEP[2])  # the next camera sees points of this one closer and further left
+
+
+@pytest.mark.parametrize(
+    ("input", "pose"), [("pairs", "separate_resnet"), ("pairs", "shared"), ("all", "separate_resnet")]
+)
+def test_a_network_that_says_the_truth_has_no_error(tmp_path, odometry, input, pose):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION, input=input, pose=pose)
+    found = evaluate(model, odometry, tmp_path / "out")
+    frames = FRAMES if input == "pairs" else FRAMES - 1  # "all" has no frame before the first
+    score = found["3"]
+    assert score["frames"] == frames
+    assert score["length_m"] == pytest.approx((frames - 1) * np.hypot(0.3, 0.2), rel=1e-5)
+    assert score["snippets"]["mean"] < 1e-5
+    assert max(score["absolute_m"].values()) < 1e-4
+    assert score["drift"]["translation_percent"] is None  # five metres are no hundred
+    written = np.loadtxt(tmp_path / "out" / "3.txt").reshape(-1, 3, 4)
+    np.testing.assert_allclose(written[:, :, 3], np.outer(np.arange(frames), STEP), atol=1e-4)
+    times, poses = read_tum(tmp_path / "out" / "3_tum.txt")
+    np.testing.assert_allclose(poses[:, :3, 3], written[:, :, 3], atol=1e-6)
+    assert np.diff(times) == pytest.approx(0.1)
+
+
+def test_a_scale_that_is_wrong_is_seen_without_alignment_alone(tmp_path, odometry):
+    doubled = tuple(2 * number for number in TRUE_MOTION)
+    model = checkpoint(tmp_path / "model", doubled)
+    score = evaluate(model, odometry, tmp_path / "out")["3"]
+    far = np.hypot(0.3, 0.2) * np.arange(FRAMES)
+    assert score["absolute_m"]["none"] == pytest.approx(np.sqrt((far**2).mean()), rel=1e-4)
+    assert score["absolute_m"]["scale"] < 1e-4
+    assert score["snippets"]["mean"] < 1e-5
+    assert score["drift_alignment"] == "none"
+
+
+def test_a_model_without_metres_is_aligned_and_says_so(tmp_path, odometry, capsys):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION, metric=False)
+    score = evaluate(model, odometry, tmp_path / "out")["3"]
+    assert score["drift_alignment"] == "sim3"
+    assert score["absolute_m"]["sim3"] < 1e-4 < score["absolute_m"]["none"]
+    assert "relative (up to scale)" in capsys.readouterr().out
+
+
+def test_a_gap_divides_a_sequence(tmp_path, odometry):
+    broken = tmp_path / "broken"
+    shutil.copytree(odometry, broken)
+    (broken / "sequences" / "03" / "image_2" / "000005.png").unlink()
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    found = evaluate(model, broken, tmp_path / "out")
+    assert {name: score["frames"] for name, score in found.items()} == {"3": 5, "3_from_6": 6}
+
+
+def test_the_motion_of_posecnn_is_scaled_by_depth_as_in_training(tmp_path, odometry):
+    folder = checkpoint(tmp_path / "model", TRUE_MOTION, pose="posecnn")
+    predictor = MotionPredictor.load(folder, torch.device("cpu"))
+    images = {0: torch.rand(2, 3, 64, 96), 1: torch.rand(2, 3, 64, 96)}
+    motion = predictor.next_T_this(images)
+    inverse = 1 / (predictor.method.predict(images[0]).depth / METRES_PER_UNIT)
+    expected = torch.tensor(TRUE_MOTION[3:]) * inverse.mean(dim=(1, 2, 3))[:, None]
+    torch.testing.assert_close(motion[:, :3, 3], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_picture_is_there_and_the_command_works(tmp_path, odometry):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    command = [sys.executable, str(ROOT / "evaluate_pose.py"), "--load_weights_folder", str(model), "--no_cuda"]
+    done = subprocess.run(
+        [*command, "--data_path", str(odometry)], capture_output=True, text=True, timeout=300, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "model_odometry"
+    assert np.asarray(Image.open(out / "3.png").convert("L")).std() > 5
+    assert f"1 trajectories of {FRAMES} frames" in done.stdout
+    assert "5-frame ATE" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pose_model_type": None}, "has no pose network: it was trained from stereo alone"),
+        ({"pose_model_input": "all", "frame_ids": (0, -1, -2)}, "never at the next one"),
+    ],
+)
+def test_models_that_cannot_tell_are_refused(tmp_path, odometry, change, message):
+    folder = checkpoint(tmp_path / "model", TRUE_MOTION)
+    description = folder / "checkpoint.json"
+    meta = json.loads(description.read_text())
+    inner = meta.get("meta", meta)
+    inner.update(change)
+    description.write_text(json.dumps(meta))
+    with pytest.raises(UserError, match=message):
+        evaluate(folder, odometry, tmp_path / "out")
