@@ -28,18 +28,18 @@ METRES_PER_UNIT = 5.0
 POSE_SCALE = 0.01
 
 
-def checkpoint(folder: Path, motion, *, input: str = "pairs", metric: bool = True, pose: str = "separate_resnet") -> Path:
+def checkpoint(folder: Path, motion, *, looks_at: str = "pairs", metric: bool = True, pose: str = "separate_resnet") -> Path:
     """A model whose pose network says `motion` (six numbers: axis-angle, metres) of every pair of images."""
     frames = (0, -1, 1)
     meta = CheckpointMeta(
         library_version=__version__, method="monodepth2", encoder="mobilenetv3_small_050", upsample="nearest",
         scales=(0,), height=64, width=96, min_depth=0.1, max_depth=100.0,
         metres_per_unit=METRES_PER_UNIT if metric else None, scale_source="a test", frame_ids=frames,
-        pose_encoder="resnet18" if pose == "separate_resnet" else None, pose_model_type=pose, pose_model_input=input,
-        num_pose_frames=2 if input == "pairs" else 3,
+        pose_encoder="resnet18" if pose == "separate_resnet" else None, pose_model_type=pose, pose_model_input=looks_at,
+        num_pose_frames=2 if looks_at == "pairs" else 3,
     )  # fmt: skip
     torch.manual_seed(0)
-    method = build_method(meta.method, request_of(meta, frames if input == "all" else (0, 1)))
+    method = build_method(meta.method, request_of(meta, frames if looks_at == "all" else (0, 1)))
     last = method.networks["pose"].pose_conv if pose == "posecnn" else method.networks["pose"].net[-1]
     says = np.array(motion, dtype=np.float32).copy()
     says[3:] /= METRES_PER_UNIT
@@ -47,7 +47,7 @@ def checkpoint(folder: Path, motion, *, input: str = "pairs", metric: bool = Tru
         last.weight.zero_()
         later = torch.from_numpy(says / POSE_SCALE)
         others = last.bias.numel() // 6 - 1  # "all": motions to -1, then 1; pairs: the second is never used
-        last.bias.copy_(torch.cat([-later, later] if input == "all" else [later, later * 7][: 1 + others]))
+        last.bias.copy_(torch.cat([-later, later] if looks_at == "all" else [later, later * 7][: 1 + others]))
     save_checkpoint(folder, dict(method.networks.items()), meta)
     return folder
 
@@ -77,16 +77,17 @@ def evaluate(checkpoint: Path, data: Path, out: Path, *more: str) -> dict:
     return json.loads((out / "odometry.json").read_text())["sequences"]
 
 
-TRUE_MOTION = (0.0, 0.0, 0.0, -STEP[0], 0.0, -STEP[2])  # the next camera sees points of this one closer and further left
+#: The next camera sees points of this one closer and further left.
+TRUE_MOTION = (0.0, 0.0, 0.0, -STEP[0], 0.0, -STEP[2])
 
 
 @pytest.mark.parametrize(
-    ("input", "pose"), [("pairs", "separate_resnet"), ("pairs", "shared"), ("all", "separate_resnet")]
+    ("looks_at", "pose"), [("pairs", "separate_resnet"), ("pairs", "shared"), ("all", "separate_resnet")]
 )
-def test_a_network_that_says_the_truth_has_no_error(tmp_path, odometry, input, pose):
-    model = checkpoint(tmp_path / "model", TRUE_MOTION, input=input, pose=pose)
+def test_a_network_that_says_the_truth_has_no_error(tmp_path, odometry, looks_at, pose):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION, looks_at=looks_at, pose=pose)
     found = evaluate(model, odometry, tmp_path / "out")
-    frames = FRAMES if input == "pairs" else FRAMES - 1  # "all" has no frame before the first
+    frames = FRAMES if looks_at == "pairs" else FRAMES - 1  # "all" has no frame before the first
     score = found["3"]
     assert score["frames"] == frames
     assert score["length_m"] == pytest.approx((frames - 1) * np.hypot(0.3, 0.2), rel=1e-5)
