@@ -12,16 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from selfsup_depth.config import DistillConfig
-from selfsup_depth.structures import Batch, Sample
+from selfsup_depth.errors import UserError
+from selfsup_depth.structures import Batch, IndexReport, Sample
 from selfsup_depth.teachers import TeacherAbsent, TeacherInfo
-from selfsup_depth.teachers.cache import MANIFEST, TeacherCache, open_cache, read_manifest
-from selfsup_depth.tutors import Question, Tutor, build_tutor
+from selfsup_depth.teachers.cache import MANIFEST, Manifest, TeacherCache, open_cache, read_manifest
+from selfsup_depth.tutors import TRUE_DEPTH, Question, Tutor, build_tutor, tutor_info
+
+#: the reason that a data set's index gives for an item without depth
+NO_DEPTH = "no ground-truth depth"
+DepthOf = Callable[[int], np.ndarray | None]
 
 
 def teach(batch: Batch, tutor: Tutor) -> Batch:
@@ -40,25 +46,34 @@ def _mirrored(maps: Tensor, flip: Tensor | None) -> Tensor:
 
 
 class TaughtDataset(Dataset[Sample]):
-    """Samples of a data set with their cached teacher maps, read by the loader's workers."""
+    """Samples of a data set with their cached teacher maps, read by the loader's workers.
 
-    def __init__(self, samples: Dataset[Sample], cache: TeacherCache) -> None:
-        self.samples, self.cache = samples, cache
+    Args:
+        told: the depth of an index, if the teacher was told it: a map of another depth is refused.
+    """
+
+    def __init__(self, samples: Dataset[Sample], cache: TeacherCache, told: DepthOf | None = None) -> None:
+        self.samples, self.cache, self.told = samples, cache, told
 
     def __len__(self) -> int:
         return len(self.samples)  # type: ignore[arg-type]
 
     def __getitem__(self, key: object) -> Sample:
         sample = self.samples[key]  # type: ignore[index]
-        return replace(sample, teacher=self.cache.read(sample.name, sample.images[0]))
+        depth = None if self.told is None else self.told(sample.index)
+        return replace(sample, teacher=self.cache.read(sample.name, sample.images[0], depth))
 
 
 class NamedSamples(Protocol):
-    """A data set whose items have names that can be asked for without reading them."""
+    """A data set whose items have names, and depth, that can be asked for without reading the images."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Sample: ...
+
+    @property
+    def report(self) -> IndexReport: ...
     def name(self, index: int) -> str: ...
+    def depth(self, index: int) -> np.ndarray | None: ...
 
 
 def missing_from(cache: TeacherCache, samples: NamedSamples) -> list[int]:
@@ -90,7 +105,7 @@ def fill_cache(
             depth = [sample.depth for sample in chunk if sample.depth is not None] or None
             question = Question(images.to(device).float() / 255, [sample.name for sample in chunk], depth)
             for sample, answer in zip(chunk, tutor(question).cpu(), strict=True):
-                cache.write(sample.name, sample.images[0], answer)
+                cache.write(sample.name, sample.images[0], answer, sample.depth if tutor.needs_depth else None)
             progress.advance(task, len(chunk))
 
 
@@ -108,10 +123,11 @@ class Teaching:
     info: TeacherInfo
     cache: TeacherCache | None
     tutor: Tutor | None  # None: the cache has everything, and no teacher is held in memory
+    told: DepthOf | None = None  # what the teacher of the cache was told beside images
 
     def samples(self, training: Dataset[Sample]) -> Dataset[Sample]:
         """The training samples, with their cached maps where there is a cache."""
-        return training if self.cache is None else TaughtDataset(training, self.cache)
+        return training if self.cache is None else TaughtDataset(training, self.cache, self.told)
 
     def complete(self, batch: Batch) -> Batch:
         """The batch with its maps, computed now unless they came with the samples."""
@@ -136,32 +152,58 @@ def set_up_teaching(
     Raises:
         UserError: when the teacher or the cache cannot be used.
     """
+    sees_depth = settings.distill == TRUE_DEPTH
+    if sees_depth:
+        _refuse_gaps(recorded.report)
     if settings.teacher_cache is None:
         tutor = build_tutor(settings, device)
         return Teaching(tutor.info, None, tutor)
+    info, cache = _filled_cache(settings, settings.teacher_cache, recorded, device, num_workers, say)
+    return Teaching(info, cache, None, recorded.depth if sees_depth else None)
+
+
+def _filled_cache(
+    settings: DistillConfig, folder: Path, recorded: NamedSamples, device: torch.device, num_workers: int,
+    say: Callable[[str], None],
+) -> tuple[TeacherInfo, TeacherCache]:  # fmt: skip
+    """Who made the cache, and the cache with all maps.
+
+    A tutor is built if there is something to ask it, or if nothing but its weights can tell who it is.
+    """
     size = (recorded[0].images.shape[-2], recorded[0].images.shape[-1])
     asked = f"{settings.distill}, size {settings.teacher_size}"
+    made = _maker_of_complete(folder, recorded, size)
+    if made and made.teacher == tutor_info(settings):
+        say(f"teacher cache {folder}: {len(recorded)} of {len(recorded)} maps are there")
+        return made.teacher, open_cache(folder, made.teacher, size)
     try:
         tutor = build_tutor(settings, device)
     except TeacherAbsent as error:
-        complete = _complete_cache(settings.teacher_cache, asked, recorded, size)
-        if complete is None:
+        if made is None or made.asked != asked:
             raise
         say(f"{error} The cached maps are complete and are used as they are.")
-        return Teaching(complete, open_cache(settings.teacher_cache, complete, size), None)
-    cache = open_cache(settings.teacher_cache, tutor.info, size, asked)
+        return made.teacher, open_cache(folder, made.teacher, size)
+    cache = open_cache(folder, tutor.info, size, asked)
     missing = missing_from(cache, recorded)
-    say(f"teacher cache {settings.teacher_cache}: {len(recorded) - len(missing)} of {len(recorded)} maps are there")
+    say(f"teacher cache {folder}: {len(recorded) - len(missing)} of {len(recorded)} maps are there")
     if missing:
         fill_cache(cache, recorded, missing, tutor, device, num_workers=num_workers)
-    return Teaching(tutor.info, cache, None)
+    return tutor.info, cache
 
 
-def _complete_cache(folder: Path, asked: str, recorded: NamedSamples, size: tuple[int, int]) -> TeacherInfo | None:
-    """Who made the cache, if just this was asked for then and no map is missing: it serves without weights."""
+def _maker_of_complete(folder: Path, recorded: NamedSamples, size: tuple[int, int]) -> Manifest | None:
+    """Who made the cache, if no map is missing: it serves without weights."""
     if not (folder / MANIFEST).is_file():
         return None
-    manifest = read_manifest(folder)
-    if manifest.asked != asked:
-        return None
-    return None if missing_from(open_cache(folder, manifest.teacher, size), recorded) else manifest.teacher
+    made = read_manifest(folder)
+    return None if missing_from(open_cache(folder, made.teacher, size), recorded) else made
+
+
+def _refuse_gaps(report: IndexReport) -> None:
+    """With a teacher that sees depth, no other items shall be trained on than without it."""
+    without = report.left_out.get(NO_DEPTH, 0)
+    if without:
+        raise UserError(
+            f"--distill {TRUE_DEPTH}: {without} of the {report.listed} listed items have no ground-truth depth, for "
+            f"example {report.examples[NO_DEPTH][0]}: leave them out, or choose a teacher that needs no depth."
+        )

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selfsup_depth.config import DistillConfig
-from selfsup_depth.teachers import TeacherInfo, TeacherSize, load_teacher
+from selfsup_depth.teachers import TeacherInfo, TeacherSize, load_teacher, told_by_files
 
 #: The tutor that tells the data set's own depth.
 TRUE_DEPTH = "true_depth"
@@ -91,7 +91,18 @@ def build_tutor(settings: DistillConfig, device: torch.device) -> Tutor:
     assert settings.distill is not None
     if settings.distill == TRUE_DEPTH:
         return TrueDepthTutor()
-    size: TeacherSize = "trained"
-    if settings.teacher_size != "trained":
-        size = "native" if settings.teacher_size == "native" else int(settings.teacher_size)
-    return NetworkTutor(load_teacher(settings.distill, device=device, size=size))
+    return NetworkTutor(load_teacher(settings.distill, device=device, size=_size(settings)))
+
+
+def tutor_info(settings: DistillConfig) -> TeacherInfo | None:
+    """Who the tutor that --distill names would be, without building it; None where only building it tells."""
+    assert settings.distill is not None
+    if settings.distill == TRUE_DEPTH:
+        return TrueDepthTutor().info
+    return told_by_files(settings.distill, size=_size(settings))
+
+
+def _size(settings: DistillConfig) -> TeacherSize:
+    if settings.teacher_size == "trained":
+        return "trained"
+    return "native" if settings.teacher_size == "native" else int(settings.teacher_size)

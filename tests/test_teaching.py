@@ -8,57 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
-from selfsup_depth.config import DistillConfig
 from selfsup_depth.datasets import augment, collate
 from selfsup_depth.errors import UserError
-from selfsup_depth.structures import Augmentation, Sample
-from selfsup_depth.teachers import TeacherAbsent
+from selfsup_depth.structures import Sample
 from selfsup_depth.teachers.cache import TeacherCache, open_cache
-from selfsup_depth.teachers.contract import TeacherInfo
-from selfsup_depth.teaching import TaughtDataset, Teaching, fill_cache, missing_from, set_up_teaching, teach
-from selfsup_depth.tutors import NetworkTutor, Question, TrueDepthTutor, Tutor, build_tutor
+from selfsup_depth.teaching import TaughtDataset, fill_cache, missing_from, teach
+from selfsup_depth.tutors import NetworkTutor, Question, TrueDepthTutor
+from tests.teaching_doubles import HEIGHT, WIDTH, Counting, Samples
 
-HEIGHT, WIDTH = 12, 16
 CPU = torch.device("cpu")
-
-
-class Counting:
-    """A teacher that is not symmetric: brightness weighted by the column; counts the images it saw."""
-
-    info = TeacherInfo("counting", "relative_disparity", "counting 1")
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def __call__(self, images: Tensor) -> Tensor:
-        self.seen += len(images)
-        return images.mean(1, keepdim=True) * torch.arange(1.0, images.shape[-1] + 1)
-
-
-class Samples:
-    """A data set of random images whose augmentation depends on the epoch."""
-
-    def __init__(self, count: int = 5, with_depth: bool = False) -> None:
-        self.count, self.with_depth = count, with_depth
-        self.read: list[int] = []
-
-    def __len__(self) -> int:
-        return self.count
-
-    def name(self, index: int) -> str:
-        return f"scene {index} l"
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        epoch, index = key if isinstance(key, tuple) else (0, key)
-        self.read.append(index)
-        generator = torch.Generator().manual_seed(index)
-        images = torch.randint(0, 256, (1, 3, HEIGHT, WIDTH), dtype=torch.uint8, generator=generator)
-        depth = 1 + torch.rand(1, 2 * HEIGHT, 2 * WIDTH, generator=generator) if self.with_depth else None
-        drawn = Augmentation(flip=(epoch + index) % 2 == 1, jitter=(1.1, 0.9, 1.0, 0.05) if epoch else None)
-        return Sample((0,), images, torch.eye(3)[None], depth=depth, index=index, name=self.name(index),
-                      augmentation=drawn)  # fmt: skip
 
 
 @pytest.fixture
@@ -153,74 +112,8 @@ def test_true_depth_needs_true_depth() -> None:
         TrueDepthTutor()(Question(torch.zeros(1, 3, HEIGHT, WIDTH), ["a"]))
 
 
-# ------------------------------------------------------------------ setting up
-
-
-def set_up(samples: Samples, tmp_path: Path, **options: object) -> tuple[Teaching, list[str]]:
-    said: list[str] = []
-    settings = DistillConfig(distill="true_depth", **options)  # type: ignore[arg-type]
-    return set_up_teaching(settings, samples, CPU, num_workers=0, say=said.append), said
-
-
-def test_without_a_cache_the_tutor_teaches_every_batch(tmp_path: Path) -> None:
+def test_a_network_is_not_told_depth(cache: TeacherCache) -> None:
     samples = Samples(with_depth=True)
-    teaching, _ = set_up(samples, tmp_path)
-    assert teaching.samples(samples) is samples
-    batch = teaching.complete(augment(collate([samples[0]])))
-    assert batch.teacher is not None
-
-
-def test_with_a_cache_everything_is_asked_beforehand_and_no_tutor_is_kept(tmp_path: Path) -> None:
-    samples = Samples(with_depth=True)
-    teaching, said = set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
-    assert teaching.tutor is None
-    assert "0 of 5 maps are there" in said[0]
-    batch = augment(collate([teaching.samples(Samples())[0]]))  # without depth now
-    assert teaching.complete(batch).teacher is not None
-    _, said = set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
-    assert "5 of 5 maps are there" in said[0]
-
-
-def test_a_complete_cache_serves_where_the_teacher_cannot_be_had(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(settings: DistillConfig, device: torch.device) -> Tutor:
-        raise TeacherAbsent("the weights are not here.")
-
-    samples = Samples(with_depth=True)
-    set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
-    monkeypatch.setattr("selfsup_depth.teaching.build_tutor", gone)
-    teaching, said = set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
-    assert teaching.info.name == "true_depth"
-    assert "used as they are" in said[0]
-    for options in ({"teacher_cache": tmp_path / "empty"}, {}):
-        with pytest.raises(UserError, match="the weights are not here"):
-            set_up(samples, tmp_path, **options)
-    with pytest.raises(UserError, match="the weights are not here"):  # a cache that lacks maps is no substitute
-        set_up(Samples(6, with_depth=True), tmp_path, teacher_cache=tmp_path / "c")
-    with pytest.raises(UserError, match="the weights are not here"):  # nor one of another size
-        set_up(samples, tmp_path, teacher_cache=tmp_path / "c", teacher_size="64")
-
-
-def test_a_cache_is_no_substitute_for_a_teacher_that_is_broken(tmp_path: Path, monkeypatch) -> None:
-    def broken(settings: DistillConfig, device: torch.device) -> Tutor:
-        raise UserError("the file is truncated.")
-
-    samples = Samples(with_depth=True)
-    set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
-    monkeypatch.setattr("selfsup_depth.teaching.build_tutor", broken)
-    with pytest.raises(UserError, match="truncated"):
-        set_up(samples, tmp_path, teacher_cache=tmp_path / "c")
-
-
-@pytest.mark.parametrize(("asked", "expected"), [("trained", "trained"), ("native", "native"), ("384", 384)])
-def test_the_teacher_size_is_passed_on(asked: str, expected: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, object] = {}
-
-    def load(name: str, **options: object) -> Counting:
-        given.update(options, name=name)
-        return Counting()
-
-    monkeypatch.setattr("selfsup_depth.tutors.load_teacher", load)
-    build_tutor(DistillConfig(distill="dpt_hybrid", teacher_size=asked), CPU)
-    assert given == {"name": "dpt_hybrid", "device": CPU, "size": expected}
+    filled(cache, samples)
+    samples.depth_factor = 1.5
+    assert TaughtDataset(samples, cache)[0].teacher is not None

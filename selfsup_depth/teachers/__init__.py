@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfsup_depth.teachers.contract import Kind, Quantity, Teacher, TeacherInfo
 from selfsup_depth.teachers.fetching import TeacherAbsent, teacher_folder
 from selfsup_depth.teachers.input_policy import InputPolicy, TeacherSize
-from selfsup_depth.teachers.loading import load_teacher
+from selfsup_depth.teachers.loading import load_teacher, told_by_files
 from selfsup_depth.teachers.table import TEACHERS
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "TeacherSize",
     "load_teacher",
     "teacher_folder",
+    "told_by_files",
 ]

@@ -3,8 +3,9 @@
     DIR/teacher.json                       which teacher made the maps
     DIR/256x256/3f/3f9a... .safetensors    one map, float16 [1, H, W], named by the image's name
 
-Every map carries a checksum of the very pixels it was made from: a map of another image (the data set
-changed, or two data sets share a folder and a name) is found when it is read, not when training ends.
+Every map carries a checksum of the very pixels it was made from, and of the depth if the teacher was told it: a
+map of another image (the data set changed, or two data sets share a folder and a name) is found when it is read,
+not when training ends.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import safe_open
@@ -26,6 +28,7 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.teachers.contract import TeacherInfo
 
 MANIFEST = "teacher.json"
+Depth = Tensor | np.ndarray
 _LARGEST = torch.finfo(torch.float16).max
 _SMALLEST = 1e-3  # the largest value of a map: less, and its small ones are lost
 
@@ -41,15 +44,18 @@ class TeacherCache:
         """Whether there is a map of the image of this name."""
         return self._path(name).is_file()
 
-    def read(self, name: str, image: Tensor) -> Tensor:
+    def read(self, name: str, image: Tensor, depth: Depth | None = None) -> Tensor:
         """The map float16 [1, H, W] of an image uint8 [3, H, W].
 
-        Raises UserError when it is missing, damaged, or was made from other pixels.
+        Args:
+            depth: float32 [1, h, w] or [h, w], of a teacher that was told it.
+
+        Raises UserError when it is missing, damaged, or was made from other pixels or another depth.
         """
         path = self._path(name)
         try:
             with safe_open(path, framework="pt") as file:
-                made_from, stored = file.metadata()["image"], file.get_tensor("map")
+                made_from, stored = dict(file.metadata()), file.get_tensor("map")
         except Exception as error:  # a damaged file raises whatever the parser stumbles over
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(
@@ -61,16 +67,21 @@ class TeacherCache:
                 f"--teacher_cache: the map in {path} is {list(stored.shape)} and not {[1, *self.size]}: delete the "
                 "file and start again, and it is made anew."
             )
-        if made_from != checksum(image):
-            raise UserError(
-                f"--teacher_cache {self.folder.parent}: the map of '{name}' was made from another image than the one "
-                f"that is there now: the data has changed, or another data set uses the folder; delete {self.folder} "
-                "or give another folder."
-            )
+        found = _checksums(image, depth)
+        for of in ("image", "depth"):
+            if made_from.get(of) != found.get(of):
+                raise UserError(
+                    f"--teacher_cache {self.folder.parent}: the map of '{name}' was made from another {of} than the "
+                    "one that is there now: the data has changed, or another data set uses the folder; delete "
+                    f"{self.folder} or give another folder."
+                )
         return stored
 
-    def write(self, name: str, image: Tensor, teacher_map: Tensor) -> None:
+    def write(self, name: str, image: Tensor, teacher_map: Tensor, depth: Depth | None = None) -> None:
         """Keep a map [1, H, W] of an image uint8 [3, H, W]; complete on disk or not there at all.
+
+        Args:
+            depth: float32 [1, h, w] or [h, w], if the teacher was told it.
 
         Raises UserError when it cannot be written, or not be told in half precision.
         """
@@ -79,7 +90,7 @@ class TeacherCache:
         content = {"map": _as_half(name, teacher_map)}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            safetensors.torch.save_file(content, unfinished, metadata={"name": name, "image": checksum(image)})
+            safetensors.torch.save_file(content, unfinished, metadata={"name": name, **_checksums(image, depth)})
             os.replace(unfinished, path)
         except Exception as error:  # safetensors has an error of its own for a full disk
             unfinished.unlink(missing_ok=True)
@@ -143,9 +154,9 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
-def checksum(image: Tensor) -> str:
-    """Of pixels uint8 [3, H, W]."""
-    return f"{zlib.crc32(image.contiguous().numpy()):08x}"  # type: ignore[arg-type]
+def _checksums(image: Tensor, depth: Depth | None) -> dict[str, str]:
+    made_from = {"image": image} if depth is None else {"image": image, "depth": depth}
+    return {of: f"{zlib.crc32(np.ascontiguousarray(values).data):08x}" for of, values in made_from.items()}
 
 
 def _as_half(name: str, teacher_map: Tensor) -> Tensor:

@@ -18,15 +18,7 @@ class DPTNetwork(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
-        config = model.config if model.backbone is None else model.config.backbone_config
-        patch = config.patch_size
-        self.patch: int = patch if isinstance(patch, int) else patch[0]
-
-    @property
-    def multiple(self) -> int:
-        """Image sides that are multiples of this give an output of the size of the image."""
-        # the deepest of the four maps has half as many cells as there are patches
-        return 2 * self.patch if self.patch > 8 else 32
+        self.patch = _patch(model.config)
 
     def forward(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] to [B, 1, H, W]: relative disparity, in an arbitrary unit."""
@@ -52,6 +44,19 @@ class DPTNetwork(nn.Module):
 
     def _backbone_features(self, images: Tensor) -> list[Tensor]:
         return list(self.model.backbone(images).feature_maps)
+
+
+def patch_multiple(config: Any) -> int:
+    """Image sides that are multiples of this give an output of the size of the image; of a `DPTConfig`."""
+    # the deepest of the four maps has half as many cells as there are patches
+    patch = _patch(config)
+    return 2 * patch if patch > 8 else 32
+
+
+def _patch(config: Any) -> int:
+    of_backbone = config.backbone_config is not None and not config.is_hybrid
+    patch = (config.backbone_config if of_backbone else config).patch_size
+    return patch if isinstance(patch, int) else patch[0]
 
 
 def build_dpt(architecture: Literal["dpt_hybrid", "dpt_large"], *, non_negative: bool = True) -> DPTNetwork:

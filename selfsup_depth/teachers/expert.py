@@ -13,14 +13,21 @@ from selfsup_depth.teachers.table import Calibration
 
 
 @dataclass(frozen=True)
-class Expert:
-    """A network with its weights, what its output means, the input it wants, and the files it came from."""
+class Facts:
+    """What the output of a teacher's files means, the input it wants, and the files: all but the weights."""
 
-    network: nn.Module
     kind: Kind
     policy: InputPolicy
     files: tuple[Path, ...]
     conversion: str = ""  # of the output, in words, if there is one
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A network with its weights, and what is to be known of it."""
+
+    network: nn.Module
+    facts: Facts
 
 
 class CalibratedDepth(nn.Module):

@@ -31,6 +31,14 @@ def teacher_folder() -> Path:
     return Path(named) if named else Path(cache) / "teachers"
 
 
+def find(spec: TeacherSpec) -> Path | None:
+    """The file or folder with a teacher's weights in `teacher_folder()` or the Hugging Face cache; None: in neither."""
+    for place in _places(spec):
+        if place.is_file() or (place / "config.json").is_file():
+            return place
+    return _cached_repository(spec.hub) if spec.hub else None
+
+
 def find_or_fetch(name: str, spec: TeacherSpec) -> Path:
     """The file, or the folder in Hugging Face format, with a teacher's weights; downloaded if need be.
 
@@ -39,11 +47,8 @@ def find_or_fetch(name: str, spec: TeacherSpec) -> Path:
     Raises:
         UserError: when they are neither there nor to be had; it says what to fetch and where to put it.
     """
-    for place in _places(spec):
-        if place.is_file() or (place / "config.json").is_file():
-            return place
-    if spec.hub and (cached := _cached_repository(spec.hub)):
-        return cached
+    if place := find(spec):
+        return place
     reasons: dict[str, None] = {}
     for attempt in _attempts(spec):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.teachers.contract import Kind
-from selfsup_depth.teachers.dpt import DPTNetwork
-from selfsup_depth.teachers.expert import Expert
+from selfsup_depth.teachers.dpt import DPTNetwork, patch_multiple
+from selfsup_depth.teachers.expert import Expert, Facts
 from selfsup_depth.teachers.input_policy import IMAGENET_MEAN, IMAGENET_STD, InputPolicy
 from selfsup_depth.teachers.reading import wrong_weights
 
@@ -36,34 +36,39 @@ class PredictedDepth(nn.Module):
         return self.model(images).predicted_depth.unsqueeze(1)
 
 
-Parts = tuple[nn.Module, Kind, InputPolicy]
+Description = tuple[Kind, InputPolicy]
 
 
-def _dpt(model: Any) -> Parts:
-    network = DPTNetwork(model)
-    backbone = model.config.backbone_config
+def _dpt(config: Any) -> Description:
+    multiple, backbone = patch_multiple(config), config.backbone_config
     # the MiDaS family was trained for disparity; the DPT heads published with DINOv2 for metres on NYU and KITTI
     if backbone is not None and backbone.model_type == "dinov2":
-        return network, "metric_depth", InputPolicy(480, network.multiple, IMAGENET_MEAN, IMAGENET_STD)
-    return network, "relative_disparity", InputPolicy(384, network.multiple)
+        return "metric_depth", InputPolicy(480, multiple, IMAGENET_MEAN, IMAGENET_STD)
+    return "relative_disparity", InputPolicy(384, multiple)
 
 
-def _depth_anything(model: Any) -> Parts:
-    metric = model.config.depth_estimation_type == "metric"
-    policy = InputPolicy(518, model.config.patch_size, IMAGENET_MEAN, IMAGENET_STD)
-    return PredictedDepth(model), "metric_depth" if metric else "relative_disparity", policy
+def _depth_anything(config: Any) -> Description:
+    metric = config.depth_estimation_type == "metric"
+    policy = InputPolicy(518, config.patch_size, IMAGENET_MEAN, IMAGENET_STD)
+    return "metric_depth" if metric else "relative_disparity", policy
 
 
-def _zoedepth(model: Any) -> Parts:
+def _zoedepth(config: Any) -> Description:
     # its authors also pad the image by reflection, against artefacts at the border: not done here
-    return PredictedDepth(model), "metric_depth", InputPolicy(384, 32)
+    return "metric_depth", InputPolicy(384, 32)
+
+
+@dataclass(frozen=True)
+class _Family:
+    describe: Callable[[Any], Description]  # of the config
+    wrap: Callable[[Any], nn.Module] = PredictedDepth  # the model
 
 
 #: model_type of config.json -> what it is as a teacher
-FAMILIES: dict[str, Callable[[Any], Parts]] = {
-    "dpt": _dpt,
-    "depth_anything": _depth_anything,
-    "zoedepth": _zoedepth,
+FAMILIES: dict[str, _Family] = {
+    "dpt": _Family(_dpt, DPTNetwork),
+    "depth_anything": _Family(_depth_anything),
+    "zoedepth": _Family(_zoedepth),
 }
 
 
@@ -72,6 +77,17 @@ def load_hugging_face(folder: Path) -> Expert:
 
     Raises:
         UserError: when the folder is incomplete, of an unknown family, or its weights do not fit its config.
+    """
+    facts = hugging_face_facts(folder)
+    model = _load_model(folder)
+    return Expert(FAMILIES[model.config.model_type].wrap(model), facts)
+
+
+def hugging_face_facts(folder: Path) -> Facts:
+    """What is in a folder with config.json, without its weights being loaded.
+
+    Raises:
+        UserError: when the folder is incomplete, of an unknown family, or its config cannot be read.
     """
     model_type = _read_json(folder / "config.json").get("model_type")
     if model_type not in FAMILIES:
@@ -85,8 +101,17 @@ def load_hugging_face(folder: Path) -> Expert:
             f"{folder}: expected weights ({' or '.join(WEIGHT_FILES)}) beside config.json, found none; "
             "download the whole repository."
         )
-    network, kind, policy = FAMILIES[model_type](_load_model(folder))
-    return Expert(network, kind, _as_published(folder, policy), (folder / "config.json", *files))
+    kind, policy = FAMILIES[model_type].describe(_read_config(folder))
+    return Facts(kind, _as_published(folder, policy), (folder / "config.json", *files))
+
+
+def _read_config(folder: Path) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # values that do not go together raise whatever the config stumbles over
+        raise _unloadable(folder, error) from error
 
 
 def _load_model(folder: Path) -> Any:
@@ -98,11 +123,7 @@ def _load_model(folder: Path) -> Any:
             ignore_mismatched_sizes=True,
         )  # fmt: skip
     except Exception as error:  # a damaged file raises whatever the parser stumbles over
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(
-            f"{folder}: cannot be loaded as a depth network ({lines[0]}); it is damaged, incomplete or another kind of "
-            "network: download the whole repository again."
-        ) from error
+        raise _unloadable(folder, error) from error
     missing = [key for key in sorted(report["missing_keys"]) if not key.startswith(_UNUSED)]
     unexpected = [
         key for key in sorted(report["unexpected_keys"]) if not key.startswith(_UNUSED) and not key.endswith(_DERIVED)
@@ -111,6 +132,14 @@ def _load_model(folder: Path) -> Any:
     if missing or unexpected or misshapen:
         raise wrong_weights(folder, "the network in its config.json", missing, unexpected, misshapen)
     return model
+
+
+def _unloadable(folder: Path, error: Exception) -> UserError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return UserError(
+        f"{folder}: cannot be loaded as a depth network ({lines[0]}); it is damaged, incomplete or another kind of "
+        "network: download the whole repository again."
+    )
 
 
 def _as_published(folder: Path, policy: InputPolicy) -> InputPolicy:

@@ -11,16 +11,18 @@ from torch import Tensor, nn
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.teachers.dpt import build_dpt
-from selfsup_depth.teachers.expert import CalibratedDepth, Expert
+from selfsup_depth.teachers.expert import CalibratedDepth, Expert, Facts
 from selfsup_depth.teachers.input_policy import HALF, IMAGENET_MEAN, IMAGENET_STD, InputPolicy, Triple
 from selfsup_depth.teachers.isl_keys import to_transformers
 from selfsup_depth.teachers.midas_v21 import build_midas_v21, with_batch_counts
+from selfsup_depth.teachers.midas_v21_small import build_midas_v21_small
 from selfsup_depth.teachers.reading import load_strictly, read_tensors
 from selfsup_depth.teachers.table import TEACHERS, IslArchitecture, IslFile, named_by_file
 from selfsup_depth.weight_files import some
 
 _MULTIPLE = 32
-_SHORT_SIDE = 384
+#: what DPT's networks for segmentation have: a second head, and a normalisation in the first
+_OF_SEGMENTATION = ("auxlayer.", "scratch.output_conv.1.")
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,14 @@ class _Architecture:
     translate: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
     mean: Triple = HALF
     std: Triple = HALF
+    short_side: int = 384  # of a file whose name says nothing
 
 
 def _of_dpt(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"model.{key}": value for key, value in to_transformers(state).items()}
 
 
-#: the first whose mark a file has; the hybrid stands before the large one, whose mark it has too
+#: the first whose mark a file has; a hybrid and a small one have the mark of the one after them too
 ARCHITECTURES: dict[IslArchitecture, _Architecture] = {
     "dpt_hybrid": _Architecture(
         "DPT-Hybrid",
@@ -47,6 +50,15 @@ ARCHITECTURES: dict[IslArchitecture, _Architecture] = {
     ),
     "dpt_large": _Architecture(
         "DPT-Large", "pretrained.model.patch_embed.proj.weight", partial(build_dpt, "dpt_large"), _of_dpt
+    ),
+    "midas_v21_small": _Architecture(
+        "MiDaS v2.1 small (EfficientNet-Lite3)",
+        "pretrained.layer1.3.0.conv_dw.weight",
+        build_midas_v21_small,
+        with_batch_counts,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        256,
     ),
     "midas_v21": _Architecture(
         "MiDaS v2.1 (ResNeXt-101)",
@@ -69,8 +81,7 @@ def load_isl_file(path: Path, spec: IslFile | None = None) -> Expert:
     Raises:
         UserError: when it is missing, damaged, of an unknown architecture, or not what `spec` says.
     """
-    if spec is None and (name := named_by_file(path)):
-        spec = TEACHERS[name].file
+    spec = spec or _named(path)
     tensors = read_tensors(path)
     found = recognise(path, tensors)
     architecture = ARCHITECTURES[found]
@@ -81,17 +92,39 @@ def load_isl_file(path: Path, spec: IslFile | None = None) -> Expert:
         )
     network = architecture.build()
     load_strictly(network, architecture.translate(tensors), path, architecture.title)
-    short_side = spec.short_side if spec else _SHORT_SIDE
+    if spec is not None and spec.calibration is not None:
+        network = CalibratedDepth(network, spec.calibration)
+    return Expert(network, _facts(path, architecture, spec))
+
+
+def isl_facts(path: Path, spec: IslFile | None = None) -> Facts | None:
+    """What a file is that goes by a name of ours, without reading it; None where only its keys can tell."""
+    spec = spec or _named(path)
+    return None if spec is None else _facts(path, ARCHITECTURES[spec.architecture], spec)
+
+
+def _named(path: Path) -> IslFile | None:
+    name = named_by_file(path)
+    return TEACHERS[name].file if name else None
+
+
+def _facts(path: Path, architecture: _Architecture, spec: IslFile | None) -> Facts:
+    short_side = spec.short_side if spec else architecture.short_side
     policy = InputPolicy(short_side, _MULTIPLE, architecture.mean, architecture.std)
     if spec is None or spec.calibration is None:
-        return Expert(network, "relative_disparity", policy, (path,))
-    calibration = spec.calibration
-    conversion = f"1/({calibration.scale} raw + {calibration.shift})"
-    return Expert(CalibratedDepth(network, calibration), "calibrated_depth", policy, (path,), conversion)
+        return Facts("relative_disparity", policy, (path,))
+    conversion = f"1/({spec.calibration.scale} raw + {spec.calibration.shift})"
+    return Facts("calibrated_depth", policy, (path,), conversion)
 
 
 def recognise(path: Path, tensors: Mapping[str, Tensor]) -> IslArchitecture:
     """Which architecture a state dict belongs to; UserError names `path` if it is none of ours."""
+    if of_segmentation := [key for key in tensors if key.startswith(_OF_SEGMENTATION)]:
+        raise UserError(
+            f"{path}: expected a depth teacher, found a network for segmentation (as published for ADE20K; it has "
+            f"{some(of_segmentation)}), which says what is seen and not how far away: choose a teacher of depth, such "
+            "as dpt_hybrid or dpt_large."
+        )
     for name, architecture in ARCHITECTURES.items():
         if architecture.mark in tensors:
             return name

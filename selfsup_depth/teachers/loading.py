@@ -11,11 +11,11 @@ import torch
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.teachers.contract import Teacher, TeacherInfo
-from selfsup_depth.teachers.expert import Expert
-from selfsup_depth.teachers.fetching import TeacherAbsent, find_or_fetch
-from selfsup_depth.teachers.hugging_face import load_hugging_face
+from selfsup_depth.teachers.expert import Facts
+from selfsup_depth.teachers.fetching import TeacherAbsent, find, find_or_fetch
+from selfsup_depth.teachers.hugging_face import hugging_face_facts, load_hugging_face
 from selfsup_depth.teachers.input_policy import TeacherSize
-from selfsup_depth.teachers.isl import load_isl_file
+from selfsup_depth.teachers.isl import isl_facts, load_isl_file
 from selfsup_depth.teachers.reading import content_hash
 from selfsup_depth.teachers.table import TEACHERS, IslFile, TeacherSpec, named_by_file
 
@@ -40,9 +40,10 @@ def load_teacher(
     Raises:
         UserError: for an unknown name, or weights that cannot be had, read, or do not fit.
     """
-    name, path, spec = _where(name_or_path, weights)
+    name, place, spec = _what(name_or_path, weights)
+    path = place if isinstance(place, Path) else find_or_fetch(name, place)
     try:
-        expert = _load(path, spec)
+        expert = load_hugging_face(path) if path.is_dir() else load_isl_file(path, spec)
     except ModuleNotFoundError as error:
         if error.name != "transformers":
             raise
@@ -50,15 +51,40 @@ def load_teacher(
             f"--distill {name_or_path}: this teacher needs the package transformers, which is not installed; run "
             "pip install 'selfsup-depth[teacher]'."
         ) from error
-    expert = replace(expert, policy=expert.policy.at(size))
-    return Teacher(expert.network, TeacherInfo(name, expert.kind, _identity(name, expert)), expert.policy).to(device)
+    facts = _at(expert.facts, size)
+    return Teacher(expert.network, _info(name, facts), facts.policy).to(device)
 
 
-def _where(name_or_path: str, weights: Path | None) -> tuple[str, Path, IslFile | None]:
-    """Name of the teacher, where its weights are, and what they are if the name says so."""
+def told_by_files(name_or_path: str, *, size: TeacherSize = "trained") -> TeacherInfo | None:
+    """What `load_teacher` would say of the teacher, told by files of which the weights are hashed and not loaded.
+
+    So it says nothing about weights that do not fit; who needs the network asks `load_teacher`. None where only
+    that can tell: the files are not here or not readable, a file has a name that says nothing, or the package
+    that reads the folder is not installed.
+
+    Raises:
+        UserError: for an unknown name, an incomplete folder, or an impossible size.
+    """
+    try:
+        name, place, spec = _what(name_or_path, None)
+        path = place if isinstance(place, Path) else find(place)
+        if path is None:
+            return None
+        facts = hugging_face_facts(path) if path.is_dir() else isl_facts(path, spec)
+        return None if facts is None else _info(name, _at(facts, size))
+    except (TeacherAbsent, OSError):
+        return None
+    except ModuleNotFoundError as error:
+        if error.name != "transformers":
+            raise
+        return None
+
+
+def _what(name_or_path: str, weights: Path | None) -> tuple[str, Path | TeacherSpec, IslFile | None]:
+    """Name of the teacher, where its weights are or are to be found, and what they are if the name says so."""
     spec = TEACHERS.get(name_or_path)
     if spec is not None:
-        return name_or_path, weights or find_or_fetch(name_or_path, spec), spec.file
+        return name_or_path, weights or spec, spec.file
     if weights is not None:
         raise UserError(
             f"--distill {name_or_path}: weights of their own ({weights}) go with a name ({', '.join(TEACHERS)}); "
@@ -73,17 +99,17 @@ def _where(name_or_path: str, weights: Path | None) -> tuple[str, Path, IslFile 
             "or of a folder with config.json, or a name such as dpt_hybrid, which is downloaded."
         )
     if _HUB_NAME.match(name_or_path):
-        return name_or_path, find_or_fetch(name_or_path, TeacherSpec(hub=name_or_path)), None
+        return name_or_path, TeacherSpec(hub=name_or_path), None
     raise _unknown(name_or_path)
 
 
-def _load(path: Path, spec: IslFile | None) -> Expert:
-    return load_hugging_face(path) if path.is_dir() else load_isl_file(path, spec)
+def _at(facts: Facts, size: TeacherSize) -> Facts:
+    return replace(facts, policy=facts.policy.at(size))
 
 
-def _identity(name: str, expert: Expert) -> str:
-    parts = (name, expert.kind, expert.conversion, f"weights {content_hash(expert.files)}", str(expert.policy))
-    return "; ".join(part for part in parts if part)
+def _info(name: str, facts: Facts) -> TeacherInfo:
+    parts = (name, facts.kind, facts.conversion, f"weights {content_hash(facts.files)}", str(facts.policy))
+    return TeacherInfo(name, facts.kind, identity="; ".join(part for part in parts if part))
 
 
 def _unknown(name: str) -> UserError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-IslArchitecture = Literal["dpt_hybrid", "dpt_large", "midas_v21"]
+IslArchitecture = Literal["dpt_hybrid", "dpt_large", "midas_v21_small", "midas_v21"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TeacherSpec:
 
 
 _DPT = "https://github.com/isl-org/DPT/releases/download/1_0"
-_MIDAS = "https://github.com/isl-org/MiDaS/releases/download/v3"
+_MIDAS = "https://github.com/isl-org/MiDaS/releases/download/v2_1"
 
 #: name -> where it is
 TEACHERS: dict[str, TeacherSpec] = {
@@ -56,6 +56,7 @@ TEACHERS: dict[str, TeacherSpec] = {
         IslFile(f"{_DPT}/dpt_hybrid_kitti-cb926ef4.pt", "dpt_hybrid", 352, Calibration(0.00006016, 0.00579))
     ),
     "midas_v21": TeacherSpec(IslFile(f"{_MIDAS}/midas_v21_384.pt", "midas_v21")),
+    "midas_v21_small": TeacherSpec(IslFile(f"{_MIDAS}/midas_v21_small_256.pt", "midas_v21_small", 256)),
     "depth_anything_small": TeacherSpec(hub="LiheYoung/depth-anything-small-hf"),
     "depth_anything_base": TeacherSpec(hub="LiheYoung/depth-anything-base-hf"),
     "depth_anything_large": TeacherSpec(hub="LiheYoung/depth-anything-large-hf"),

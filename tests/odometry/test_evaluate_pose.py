@@ -1,4 +1,4 @@
-"""evaluate_pose.py on footage of known motion, with checkpoints whose pose network says exactly what the test decides."""
+"""evaluate_pose.py on footage of known motion, with checkpoints whose pose network says what the test decides."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ METRES_PER_UNIT = 5.0
 POSE_SCALE = 0.01
 
 
-def checkpoint(folder: Path, motion, *, looks_at: str = "pairs", metric: bool = True, pose: str = "separate_resnet") -> Path:
+def checkpoint(
+    folder: Path, motion, *, looks_at: str = "pairs", metric: bool = True, pose: str = "separate_resnet"
+) -> Path:
     """A model whose pose network says `motion` (six numbers: axis-angle, metres) of every pair of images."""
     frames = (0, -1, 1)
     meta = CheckpointMeta(

@@ -77,6 +77,14 @@ def write_isl_file(path: Path, architecture: str, seed: int = 0, **changes: Tens
     return path
 
 
+def write_midas_file(path: Path, shapes: dict[str, list[int]], without: str = "nothing") -> str:
+    """A checkpoint file of these keys, less those that have `without` in them; running variances are 1."""
+    state = random_state({key: shape for key, shape in shapes.items() if without not in key})
+    ones = {key: torch.ones(shapes[key]) for key in state if "running_var" in key}
+    torch.save({**state, **ones}, path)
+    return str(path)
+
+
 def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
     """Weights with which even a tiny model's output varies over the image."""
     generator = torch.Generator().manual_seed(seed)

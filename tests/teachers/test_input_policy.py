@@ -78,6 +78,7 @@ def test_published_scales_and_constants() -> None:
     files = {name: spec.file for name, spec in TEACHERS.items() if spec.file}
     assert {name: file.short_side for name, file in files.items()} == {
         "dpt_hybrid": 384, "dpt_large": 384, "dpt_hybrid_nyu": 480, "dpt_hybrid_kitti": 352, "midas_v21": 384,
+        "midas_v21_small": 256,
     }  # fmt: skip
     calibrated = {name: file.calibration for name, file in files.items() if file.calibration}
     assert {name: (c.scale, c.shift) for name, c in calibrated.items()} == {
@@ -85,5 +86,9 @@ def test_published_scales_and_constants() -> None:
         "dpt_hybrid_kitti": (0.00006016, 0.00579),
     }
     assert ARCHITECTURES["dpt_hybrid"].mean == ARCHITECTURES["dpt_large"].std == (0.5, 0.5, 0.5)
-    assert ARCHITECTURES["midas_v21"].mean == (0.485, 0.456, 0.406)
-    assert ARCHITECTURES["midas_v21"].std == (0.229, 0.224, 0.225)
+    for midas in ("midas_v21", "midas_v21_small"):
+        assert ARCHITECTURES[midas].mean == (0.485, 0.456, 0.406)
+        assert ARCHITECTURES[midas].std == (0.229, 0.224, 0.225)
+    # the file of a name and a file whose name says nothing are shown the same
+    uncalibrated = {name: file for name, file in files.items() if not file.calibration}
+    assert all(ARCHITECTURES[file.architecture].short_side == file.short_side for file in uncalibrated.values())

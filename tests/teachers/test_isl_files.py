@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from selfsup_depth.errors import UserError
+from selfsup_depth.losses.aligned_target import aligned_depth
 from selfsup_depth.teachers import Teacher, load_teacher
 from selfsup_depth.teachers.expert import CalibratedDepth
 from selfsup_depth.teachers.isl import load_isl_file
@@ -71,6 +72,18 @@ def test_depth_is_the_calibrated_one_and_not_one_over_raw_plus_one() -> None:
     assert metres.max() / metres.min() == pytest.approx(5.4267, rel=1e-4)
 
 
+def test_inverse_depth_with_unknown_constants_is_relative_disparity_whatever_they_are(
+    tmp_path: Path, hybrid_file: Path
+) -> None:
+    """Files of dpt_hybrid_nyu_new have constants that are not published where we could read them."""
+    teacher = load_teacher(str(_renamed(hybrid_file, tmp_path, "dpt_hybrid_nyu_new-217f207d.pt")), size="native")
+    raw = teacher(IMAGES)
+    for calibration in (Calibration(0.000305, 0.1378), Calibration(0.0004, 0.06)):
+        depth = CalibratedDepth(nn.Identity(), calibration)(raw)
+        target = aligned_depth(raw, depth, quantity=teacher.info.quantity, min_depth=1e-3, max_depth=1e3)
+        torch.testing.assert_close(target.depth, depth, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("file", ["dpt_hybrid_nyu_new-217f207d.pt", "mine.pt", "dpt_hybrid_384.pt"])
 def test_without_published_constants_the_output_is_relative(tmp_path: Path, hybrid_file: Path, file: str) -> None:
     teacher = load_teacher(str(_renamed(hybrid_file, tmp_path, file)))
@@ -107,7 +120,7 @@ LAST = "scratch.output_conv.4.weight"
     ("changes", "said"),
     [
         ({LAST: None}, "missing 1 (model.head.head.4.weight)"),
-        ({"auxlayer.0.weight": torch.zeros(1)}, "unexpected 1 (model.auxlayer.0.weight)"),
+        ({"depthlayer.0.weight": torch.zeros(1)}, "unexpected 1 (model.depthlayer.0.weight)"),
         ({LAST: torch.zeros(150, 32, 1, 1)}, "shape 1 (model.head.head.4.weight (150, 32, 1, 1) for (1, 32, 1, 1))"),
     ],
 )
@@ -116,6 +129,42 @@ def test_weights_of_a_relative_are_refused(tmp_path: Path, changes: dict[str, Te
     with pytest.raises(UserError, match=re.escape(said)) as error:
         load_isl_file(path)
     assert f"{path}: expected the weights of DPT-Hybrid, found others" in str(error.value)
+
+
+def _segmentation_head(name: str, classes: int = 150) -> dict[str, Tensor]:
+    """3x3, batch normalisation, ReLU, dropout, 1x1 to the classes."""
+    norm = {key: torch.ones(256) for key in ("weight", "bias", "running_mean", "running_var")}
+    last = {f"{name}.4.weight": torch.zeros(classes, 256, 1, 1), f"{name}.4.bias": torch.zeros(classes)}
+    return {
+        f"{name}.0.weight": torch.zeros(256, 256, 3, 3),
+        **{f"{name}.1.{key}": value for key, value in norm.items()},
+        f"{name}.1.num_batches_tracked": torch.zeros(()),
+        **last,
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "architecture"),
+    [
+        ("dpt_hybrid-ade20k-53898607.pt", "dpt_hybrid"),
+        ("dpt_large-ade20k-b12dca68.pt", "dpt_large"),
+        ("mine.pt", "dpt_large"),
+    ],
+)
+@pytest.mark.parametrize("auxiliary", [True, False])
+def test_networks_for_segmentation_are_called_by_their_name(
+    tmp_path: Path, file: str, architecture: str, auxiliary: bool
+) -> None:
+    of_depth: dict[str, Tensor | None] = dict.fromkeys(
+        f"scratch.output_conv.{layer}.{kind}" for layer in (0, 2, 4) for kind in ("weight", "bias")
+    )
+    changes = of_depth | _segmentation_head("scratch.output_conv")
+    changes |= _segmentation_head("auxlayer") if auxiliary else {}
+    path = write_isl_file(tmp_path / file, architecture, **changes)
+    with pytest.raises(UserError, match=r"found a network for segmentation \(as published for ADE20K") as error:
+        load_teacher(str(path))
+    assert str(error.value).startswith(f"{path}: expected a depth teacher, ")
+    assert "choose a teacher of depth" in str(error.value)
 
 
 def test_another_architecture_than_the_name_says_is_refused(tmp_path: Path, hybrid_file: Path) -> None:

@@ -10,20 +10,13 @@ import torchvision
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.teachers import load_teacher
-from selfsup_depth.teachers.midas_v21 import _ResidualUnit, build_midas_v21
-from tests.teachers.teacher_files import random_state
+from selfsup_depth.teachers.midas_v21 import ResidualUnit, build_midas_v21
+from tests.teachers.teacher_files import write_midas_file
 
 
 @pytest.fixture(scope="module")
 def shapes() -> dict[str, list[int]]:
     return {key: list(value.shape) for key, value in build_midas_v21().state_dict().items()}
-
-
-def _write(path: Path, shapes: dict[str, list[int]], without: str = "nothing") -> str:
-    state = random_state({key: shape for key, shape in shapes.items() if without not in key})
-    ones = {key: torch.ones(shapes[key]) for key in state if "running_var" in key}
-    torch.save({**state, **ones}, path)
-    return str(path)
 
 
 def test_keys_are_those_of_torchvision_and_of_a_refinenet(shapes: dict[str, list[int]]) -> None:
@@ -42,25 +35,31 @@ def test_keys_are_those_of_torchvision_and_of_a_refinenet(shapes: dict[str, list
 
 
 def test_a_file_of_midas_is_a_relative_teacher(tmp_path: Path, shapes: dict[str, list[int]]) -> None:
-    teacher = load_teacher(_write(tmp_path / "midas_v21_384.pt", shapes), size="native")
+    teacher = load_teacher(write_midas_file(tmp_path / "midas_v21_384.pt", shapes), size="native")
     assert (teacher.info.name, teacher.info.kind) == ("midas_v21", "relative_disparity")
     answer = teacher(torch.rand(1, 3, 64, 96))
     assert answer.shape == (1, 1, 64, 96)
     assert torch.isfinite(answer).all() and answer.std() > 0
-    uncounted = _write(tmp_path / "old.pt", shapes, without="num_batches_tracked")
+    uncounted = write_midas_file(tmp_path / "old.pt", shapes, without="num_batches_tracked")
     assert load_teacher(uncounted).policy.short_side == 384
 
 
 def test_the_load_is_strict(tmp_path: Path, shapes: dict[str, list[int]]) -> None:
-    path = _write(tmp_path / "x.pt", shapes, without="refinenet2.resConfUnit2.conv1.bias")
+    path = write_midas_file(tmp_path / "x.pt", shapes, without="refinenet2.resConfUnit2.conv1.bias")
     with pytest.raises(UserError, match=r"MiDaS v2.1 .* missing 1 \(scratch.refinenet2.resConfUnit2.conv1.bias\)"):
         load_teacher(path)
 
 
-def test_the_shortcut_is_rectified() -> None:
-    unit = _ResidualUnit()
+@pytest.mark.parametrize("rectified", [True, False])
+def test_the_shortcut_is_rectified_where_it_was_in_training(rectified: bool) -> None:
+    unit = ResidualUnit(256, rectified_shortcut=rectified)
     torch.nn.init.zeros_(unit.conv2.weight)
     torch.nn.init.zeros_(unit.conv2.bias)
     features = torch.randn(1, 256, 4, 4)
-    assert torch.equal(unit(features), features.clamp(min=0))
+    assert torch.equal(unit(features), features.clamp(min=0) if rectified else features)
     assert features.min() < 0  # and the caller's tensor is left as it is
+
+
+def test_the_large_one_rectifies_its_shortcuts() -> None:
+    units = [module for module in build_midas_v21().modules() if isinstance(module, ResidualUnit)]
+    assert len(units) == 8 and all(unit.rectified_shortcut for unit in units)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -83,6 +84,27 @@ def test_a_map_of_another_image_is_refused(cache: TeacherCache) -> None:
     cache.write("a", image(0), torch.ones(1, *SIZE))
     with pytest.raises(UserError, match="'a' was made from another image"):
         cache.read("a", image(1))
+
+
+def test_a_map_of_another_depth_is_refused(cache: TeacherCache) -> None:
+    depth = 1 + torch.rand(1, 12, 16, generator=torch.Generator().manual_seed(2))
+    cache.write("told", image(), torch.ones(1, *SIZE), depth)
+    cache.write("not told", image(), torch.ones(1, *SIZE))
+    cache.read("told", image(), depth)
+    cache.read("told", image(), depth[0].numpy())  # as a data set has it
+    changed = depth.clone()
+    changed[0, 3, 4] = 0
+    for name, there in (("told", changed), ("told", None), ("not told", depth)):
+        with pytest.raises(UserError, match=f"'{name}' was made from another depth than"):
+            cache.read(name, image(), there)
+
+
+def test_a_map_of_which_nothing_is_noted_is_refused(cache: TeacherCache) -> None:
+    cache.write("a", image(), torch.ones(1, *SIZE))
+    path = next(cache.folder.rglob("*.safetensors"))
+    safetensors.torch.save_file({"map": torch.ones(1, *SIZE, dtype=torch.float16)}, path)
+    with pytest.raises(UserError, match="delete the file"):
+        cache.read("a", image())
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
