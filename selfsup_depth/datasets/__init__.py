@@ -6,28 +6,38 @@ from collections.abc import Callable
 
 from selfsup_depth.datasets.augmentation import RawBatch, augment, collate, draw_augmentation
 from selfsup_depth.datasets.base import ViewDataset
+from selfsup_depth.datasets.colmap import ColmapProject
+from selfsup_depth.datasets.folder import Folder
 from selfsup_depth.datasets.kitti import KittiRaw
 from selfsup_depth.datasets.kitti_depth import KittiDepth
 from selfsup_depth.datasets.kitti_odom import KittiOdometry
 from selfsup_depth.datasets.motorcycle import Motorcycle
 from selfsup_depth.datasets.nyuv2 import open_nyuv2
+from selfsup_depth.datasets.prepared import Prepared
 from selfsup_depth.datasets.request import DatasetRequest, FootageOptions, ReaderOptions
 from selfsup_depth.datasets.simsin import SimSIN
 from selfsup_depth.datasets.source import ViewSource
 from selfsup_depth.datasets.stereo_folder import StereoFolder
+from selfsup_depth.datasets.tum import TumRgbd
 from selfsup_depth.datasets.unisin import UniSIN
 from selfsup_depth.datasets.va import VA
+from selfsup_depth.datasets.video import open_video
 from selfsup_depth.errors import UserError
 
 DATASETS: dict[str, Callable[[DatasetRequest], ViewSource]] = {
     "kitti": KittiRaw,
     "kitti_odom": KittiOdometry,
     "kitti_depth": KittiDepth,
+    "folder": Folder,  # one's own frames or pairs
     "stereo_folder": StereoFolder,
     "simsin": SimSIN,
     "unisin": UniSIN,
     "va": VA,
     "nyuv2": open_nyuv2,  # DistDepth's folders, or the official .mat
+    "colmap": ColmapProject,
+    "tum": TumRgbd,
+    "video": open_video,  # prepared beforehand, by train.py itself or by prepare_data.py
+    "prepared": Prepared,  # what prepare_data.py writes
     "motorcycle": Motorcycle,
     "builtin": KittiDepth,  # the rendered drive, written in that layout
     "builtin_indoor": SimSIN,  # the rendered rooms, likewise

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from geometry.camera import check_intrinsics, resize_intrinsics
 from selfsup_depth.datasets.augmentation import draw_augmentation
 from selfsup_depth.datasets.images import resize_image
-from selfsup_depth.datasets.index import build_index, item_name, refuse_empty
+from selfsup_depth.datasets.index import item_name, usable_items
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.datasets.source import ViewSource
 from selfsup_depth.errors import UserError
@@ -39,15 +39,7 @@ class ViewDataset(Dataset[Sample]):
         self.name_of_dataset = name
         self.source = source
         self.request = request
-        if STEREO in request.frame_ids and not source.has_stereo:
-            raise UserError(f"--use_stereo needs a data set of stereo pairs: {name} has one camera only.")
-        if request.with_depth and not source.has_depth_maps:
-            raise UserError(
-                f"{name} has no ground-truth depth: validate without depth, or choose a data set that has it."
-            )
-        source.check_frames(request.frame_ids)
-        self.items, self.report = build_index(source, request.frame_ids, with_depth=request.with_depth)
-        refuse_empty(name, source, request, self.report)
+        self.items, self.report = usable_items(name, source, request)
         source.check_kept(self.items)
         self._checked: set[tuple[tuple[float, ...], int, int]] = set()
         self._read_frame(self.items[0])  # wrong calibrations are said now, not after the first epoch began

@@ -1,12 +1,9 @@
-"""Image names of one folder as scenes and frame numbers, and which frames are neighbours in time."""
+"""Image names of one folder as scenes and frame numbers."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
-from functools import cached_property
-from itertools import pairwise
 
 from selfsup_depth.datasets.files import DirectoryListing
 from selfsup_depth.errors import UserError
@@ -15,8 +12,6 @@ WITH_SCENE = re.compile(r"(.+)_(\d+)")
 WITH_NUMBER = re.compile(r"(.*?)(\d+)")
 #: Names that are a number alone belong to this scene.
 ONE_SEQUENCE = "-"
-#: A step in the numbers this much longer than usual means that frames are missing between.
-LONGEST_STEP = 1.5
 
 
 class FrameNames:
@@ -26,10 +21,11 @@ class FrameNames:
         self._folder = folder
         self._stems: dict[tuple[str, int], str] = {}
         self._files: dict[str, str] = {}
-        self._numbered_by_scene: set[str] = set()
         self._spelling: dict[str, tuple[str, int, str]] = {}  # scene -> what stands before the digits, how many, suffix
         rank = {suffix: i for i, suffix in reversed(list(enumerate(suffixes)))}
         for name in sorted(files.names(folder)):
+            if name.startswith("."):  # what macOS and editors leave beside the images
+                continue
             stem, dot, extension = name.rpartition(".")
             suffix = dot + extension.lower()
             if suffix in rank:
@@ -57,7 +53,6 @@ class FrameNames:
     def _parse(self, stem: str) -> tuple[str, int]:
         found = WITH_SCENE.fullmatch(stem)
         if found is not None:
-            self._numbered_by_scene.add(found[1])
             return found[1], int(found[2])
         found = WITH_NUMBER.fullmatch(stem)
         if found is not None:
@@ -93,29 +88,3 @@ class FrameNames:
         unknown = ("" if scene == ONE_SEQUENCE else f"{scene}_", 1, ".jpg")
         before, digits, suffix = self._spelling.get(scene, unknown)
         return f"{before}{number:0{digits}d}{suffix}" if digits else f"{before}{suffix}"
-
-    def neighbour(self, scene: str, number: int, offset: int) -> int | None:
-        """The number of the frame `offset` steps later (earlier when negative); None when there is none."""
-        numbers, step = self._sequences.get(scene, ([], 0.0))
-        if scene in self._numbered_by_scene:
-            there = number + offset
-            return there if numbers and numbers[0] <= there <= numbers[-1] else None
-        here = bisect_left(numbers, number)
-        there = here + offset
-        if not (here < len(numbers) and numbers[here] == number and 0 <= there < len(numbers)):
-            return None
-        low, high = min(here, there), max(here, there)
-        longest = max(later - earlier for earlier, later in pairwise(numbers[low : high + 1]))
-        return numbers[there] if longest <= LONGEST_STEP * step else None
-
-    @cached_property
-    def _sequences(self) -> dict[str, tuple[list[int], float]]:
-        """Sorted numbers and their usual (median) step, for scenes whose frames are just consecutive."""
-        by_scene: dict[str, list[int]] = {}
-        for scene, number in sorted(self._stems):
-            by_scene.setdefault(scene, []).append(number)
-        result = {}
-        for scene, numbers in by_scene.items():
-            steps = sorted(later - earlier for earlier, later in pairwise(numbers))
-            result[scene] = (numbers, float(steps[len(steps) // 2]) if steps else 0.0)
-        return result

@@ -1,4 +1,4 @@
-"""Which frames of data without a validation list are held out: the last tenth, kept apart in time."""
+"""Which frames of data without a validation list are held out: about a tenth, kept apart in time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,46 @@ from selfsup_depth.structures import STEREO, FrameId
 HELD_OUT = "held out for validation"
 KEPT_APART = "next to frames held out for validation"
 Frame = tuple[str, int]  # scene, number
+#: Fewer scenes than this are divided inside, where they are long enough: one of them would be too much to hold out.
+SCENES_TO_HOLD_OUT_OF = 10
+#: A block is held out of about this many frames, and of no fewer than so many whole samples; at most so many blocks.
+SEGMENT, SAMPLES_OF_A_SEGMENT, MOST_BLOCKS = 100, 20, 10
+
+
+def hold_out(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], set[Frame]]:
+    """Frames to train on and frames held out: blocks spread over long scenes, so that validation sees all of them.
+
+    With many scenes, or with short ones alone, as `hold_out_the_last`. `reach` is the furthest neighbour in time that a
+    sample looks at: the `2 * reach` frames on either side of a block belong to neither, so that no image which a
+    held-out sample looks at is looked at by training.
+    """
+    ordered = list(dict.fromkeys(frames))
+    by_scene: dict[str, list[int]] = {}
+    for scene, number in ordered:
+        by_scene.setdefault(scene, []).append(number)
+    segment = max(SEGMENT, SAMPLES_OF_A_SEGMENT * (1 + 2 * reach))
+    blocks = {scene: min(len(numbers) // segment, MOST_BLOCKS) for scene, numbers in by_scene.items()}
+    if len(by_scene) >= SCENES_TO_HOLD_OUT_OF or sum(blocks.values()) < 2:
+        return hold_out_the_last(ordered, reach)
+    kept: set[Frame] = set()
+    held_out: set[Frame] = set()
+    for scene, numbers in by_scene.items():
+        numbers.sort()
+        for first, last in _blocks(len(numbers), blocks[scene]):
+            held_out |= {(scene, number) for number in numbers[first:last]}
+        apart = {i for first, last in _blocks(len(numbers), blocks[scene]) for i in _around(first, last, 2 * reach)}
+        kept |= {(scene, number) for i, number in enumerate(numbers) if i not in apart}
+    return kept, held_out
+
+
+def _blocks(frames: int, count: int) -> list[tuple[int, int]]:
+    """First and one after the last of each block: a tenth in the middle of each of `count` equal segments."""
+    starts = [round((block + 0.45) * frames / count) for block in range(count)]
+    return [(first, first + round(0.1 * frames / count)) for first in starts]
+
+
+def _around(first: int, last: int, guard: int) -> range:
+    return range(first - guard, last + guard)
 
 
 def hold_out_the_last(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], set[Frame]]:
@@ -56,9 +96,9 @@ def more_to_validate_on(reach: int, own_part: str = "") -> str:
     `own_part` names another way to give validation images, in words that end with a comma.
     """
     return (
-        "without a validation list the last tenth of the scenes, or the end of the only one, is held out: record more "
-        f"frames (of one scene at least {4 * reach + 2} in a row), {own_part}or list both parts in train_files.txt and "
-        "val_files.txt of a folder given as --split"
+        "without a validation list the last tenth of the scenes, or the end of the only one (of long ones blocks), is "
+        f"held out: record more frames (of one scene at least {4 * reach + 2} in a row), {own_part}or list both parts "
+        "in train_files.txt and val_files.txt of a folder given as --split"
     )
 
 

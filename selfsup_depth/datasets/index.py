@@ -26,6 +26,23 @@ REMEDIES = {
 OTHER_FRAMES = "give footage in which frames stand in a row, or ask for other --frame_ids"
 
 
+def usable_items(dataset: str, source: ViewSource, request: DatasetRequest) -> tuple[list[SplitLine], IndexReport]:
+    """The items that can be used as they are asked for.
+
+    Raises UserError when none is left, when "s" is asked of monocular data, and when depth is asked of data without.
+    """
+    if STEREO in request.frame_ids and not source.has_stereo:
+        raise UserError(f"--use_stereo needs a data set of stereo pairs: {dataset} has one camera only.")
+    if request.with_depth and not source.has_depth_maps:
+        raise UserError(
+            f"{dataset} has no ground-truth depth: validate without depth, or choose a data set that has it."
+        )
+    source.check_frames(request.frame_ids)
+    items, report = build_index(source, request.frame_ids, with_depth=request.with_depth)
+    refuse_empty(dataset, source, request, report)
+    return items, report
+
+
 def build_index(
     source: ViewSource, frame_ids: Sequence[FrameId], *, with_depth: bool
 ) -> tuple[list[SplitLine], IndexReport]:

@@ -12,6 +12,7 @@ from selfsup_depth.datasets.calibration import fit_to_image
 from selfsup_depth.datasets.kitti_devkit import (
     RectifiedCamera,
     read_raw_calibration,
+    read_timestamps,
     read_velodyne_extrinsics,
 )
 from selfsup_depth.datasets.kitti_lidar import lidar_depth_map, read_velodyne
@@ -35,6 +36,7 @@ class KittiRaw(KittiSource):
     def __init__(self, request: DatasetRequest) -> None:
         super().__init__(request)
         self._poses: dict[str, OxtsPoses] = {}
+        self._times: dict[str, list[float]] = {}
 
     def image_path(self, view: SplitLine) -> str:
         folder = f"{self.root}/{view.folder}/image_0{camera_number(view)}/data"
@@ -62,6 +64,14 @@ class KittiRaw(KittiSource):
         if view.folder not in self._poses:
             self._poses[view.folder] = OxtsPoses(Path(f"{self.root}/{view.folder}"))
         return torch.from_numpy(self._poses[view.folder].world_T_camera(camera_number(view), view.frame))
+
+    def time_s(self, view: SplitLine) -> float | None:
+        """Seconds since 1970; None without the camera's timestamps.txt or beyond its last line."""
+        path = f"{self.root}/{view.folder}/image_0{camera_number(view)}/timestamps.txt"
+        if path not in self._times:
+            self._times[path] = read_timestamps(Path(path)) if self.files.has(path) else []
+        times = self._times[path]
+        return times[view.frame] if view.frame < len(times) else None
 
     def has_depth(self, item: SplitLine) -> bool:
         return self.files.has(self._scan_path(item))

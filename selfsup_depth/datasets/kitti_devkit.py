@@ -5,7 +5,9 @@ KITTI counts pixels from the centre of the first one, we from its corner: +0.5 o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +149,30 @@ def read_poses(path: Path) -> np.ndarray:
                 f"found '{line[:60]}': restore the file."
             ) from error
     return poses
+
+
+def read_times(path: Path) -> list[float]:
+    """Seconds from the first frame of an odometry sequence: `times.txt`, one number a line.
+
+    Raises UserError when a line is no number.
+    """
+    return [_seconds(path, place, line, float) for place, line in enumerate(path.read_text().splitlines(), 1)]
+
+
+def read_timestamps(path: Path) -> list[float]:
+    """Seconds since 1970 of a raw drive's camera: `timestamps.txt`, lines `2011-09-26 13:02:25.964389445`, in UTC.
+
+    Raises UserError when a line is no date and time.
+    """
+
+    def seconds(line: str) -> float:
+        return datetime.fromisoformat(line).replace(tzinfo=UTC).timestamp()
+
+    return [_seconds(path, place, line, seconds) for place, line in enumerate(path.read_text().splitlines(), 1)]
+
+
+def _seconds(path: Path, place: int, line: str, parse: Callable[[str], float]) -> float:
+    try:
+        return parse(line.strip())
+    except ValueError as error:
+        raise UserError(f"{path}, line {place}: expected a time, found '{line[:60]}': restore the file.") from error

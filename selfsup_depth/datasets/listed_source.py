@@ -42,6 +42,10 @@ class ListedSource(ViewSource):
     def frames_of(self, items: Sequence[SplitLine]) -> list[Frame]:
         """Scene and number of each item, by which training and validation are kept apart."""
 
+    def hold_out(self, frames: Sequence[Frame], reach: int) -> tuple[set[Frame], set[Frame]]:
+        """Frames to train on and frames held out; `reach` is the furthest neighbour that a sample looks at."""
+        return hold_out_the_last(frames, reach)
+
     def items(self) -> Sequence[SplitLine]:
         return self._chosen[0]
 
@@ -68,7 +72,7 @@ class ListedSource(ViewSource):
 
     def _divided(self, items: Sequence[SplitLine]) -> tuple[list[SplitLine], Mapping[str, Sequence[str]]]:
         frames = self.frames_of(items)
-        kept, held_out = hold_out_the_last(frames, furthest_neighbour(self.request.frame_ids))
+        kept, held_out = self.hold_out(frames, furthest_neighbour(self.request.frame_ids))
         training = self.request.part == "train"
         wanted = kept if training else held_out
         rest = frames_left_out(frames, kept, held_out) if training else {}

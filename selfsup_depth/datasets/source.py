@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor
 
+from selfsup_depth.datasets.cameras.model import CameraRig
 from selfsup_depth.datasets.files import DirectoryListing
 from selfsup_depth.datasets.images import read_image
 from selfsup_depth.datasets.request import DatasetRequest
@@ -32,6 +33,10 @@ class ViewSource(ABC):
     has_stereo: bool = False
     #: whether there can be ground-truth depth
     has_depth_maps: bool = False
+    #: the value of --dataset that the originals were read with, where these are copies; their protocol is valid here
+    made_from: str | None = None
+    #: whether `rig` tells of cameras that may be distorted or, of a pair, not rectified; else `intrinsics` say it all
+    describes_lenses: bool = False
 
     def __init__(self, request: DatasetRequest) -> None:
         self.request = request
@@ -48,6 +53,10 @@ class ViewSource(ABC):
     @abstractmethod
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         """[3, 3] intrinsics in pixels (corner origin) of the stored image of this size."""
+
+    def rig(self, view: SplitLine) -> CameraRig:
+        """The cameras by which an image was recorded, where `describes_lenses`: preparation undistorts with them."""
+        raise NotImplementedError(f"{type(self).__name__} does not describe its lenses")
 
     def stereo_T_target(self, item: SplitLine) -> Tensor | None:
         """[4, 4] metres, target camera to its stereo partner; None for monocular data."""

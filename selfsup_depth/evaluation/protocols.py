@@ -78,6 +78,11 @@ _TABLE = (
         1e-3, 80.0, GARG_CROP, True, "dataset",
     ),
     Protocol(
+        "folder",
+        "footage of one's own with its depth maps, 80 m cap, no crop",
+        1e-3, 80.0, None, True, "dataset",
+    ),
+    Protocol(
         "indoor",
         "rooms, the data set's own depth up to 10 m, no crop",
         1e-3, 10.0, None, True, "dataset", plane=3.0,
@@ -112,10 +117,12 @@ _OF_DATASET = MappingProxyType(
         "kitti_depth": "kitti_improved",
         "builtin": "builtin",
         "builtin_indoor": "indoor",
+        "folder": "folder",
         "stereo_folder": "stereo_folder",
         "simsin": "simsin",
         "va": "va",
         "nyuv2": "nyuv2",
+        "tum": "indoor",
         "motorcycle": "indoor",
     }
 )

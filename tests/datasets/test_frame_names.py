@@ -22,15 +22,10 @@ def test_scene_and_number_with_underscore(tmp_path):
     found = names(tmp_path, "000001_10.jpg", "000001_11.jpg", "my_garden_0007.png", "notes.txt")
     assert sorted(found.frames) == [("000001", 10), ("000001", 11), ("my_garden", 7)]
     assert found.path("my_garden", 7) == f"{tmp_path}/my_garden_0007.png"
-    assert found.neighbour("000001", 10, 1) == 11
-    assert found.neighbour("000001", 10, 2) is None  # after the last
-    assert found.neighbour("000001", 10, -1) is None  # before the first
-    assert found.neighbour("kitchen", 10, -1) is None
 
 
 def test_a_missing_image_is_named_as_those_beside_it(tmp_path):
     found = names(tmp_path, "clip_0003.png", "clip_0005.png", "007.webp", "frame08.png", "a_9.jpg", "a_11.jpg")
-    assert found.neighbour("clip", 3, 1) == 4  # not on disk: the index says so
     assert found.path("clip", 4) == f"{tmp_path}/clip_0004.png"
     assert found.path(ONE_SEQUENCE, 8) == f"{tmp_path}/008.webp"
     assert found.path("frame", 9) == f"{tmp_path}/frame09.png"
@@ -51,29 +46,14 @@ def test_a_missing_image_is_named_as_that_of_the_other_side(tmp_path):
     assert not names(tmp_path / "right", "hall.png").have_numbers
 
 
-def test_numbers_alone_are_one_sequence_in_order(tmp_path):
+def test_numbers_alone_are_one_sequence(tmp_path):
     found = names(tmp_path, "9.png", "10.png", "11.png")
     assert sorted(found.frames) == [(ONE_SEQUENCE, 9), (ONE_SEQUENCE, 10), (ONE_SEQUENCE, 11)]
-    assert found.neighbour(ONE_SEQUENCE, 10, -1) == 9
-    assert found.neighbour(ONE_SEQUENCE, 9, 2) == 11
-    assert found.neighbour(ONE_SEQUENCE, 11, 1) is None
-    assert found.neighbour(ONE_SEQUENCE, 9, -1) is None
-    assert found.neighbour(ONE_SEQUENCE, 12, -1) is None
-
-
-def test_steady_steps_are_consecutive_and_gaps_are_not(tmp_path):
-    found = names(tmp_path, *(f"frame{n}.png" for n in (100, 110, 121, 130, 170, 180, 190)))
-    assert found.neighbour("frame", 110, 1) == 121  # time stamps waver
-    assert found.neighbour("frame", 130, 1) is None  # 140, 150 and 160 are missing
-    assert found.neighbour("frame", 121, 2) is None
-    assert found.neighbour("frame", 170, -1) is None
-    assert found.neighbour("frame", 190, -2) == 170
 
 
 def test_names_without_number_stand_alone(tmp_path):
     found = names(tmp_path, "kitchen.png", "hall.png")
     assert sorted(found.frames) == [("hall", 0), ("kitchen", 0)]
-    assert found.neighbour("kitchen", 0, 1) is None
 
 
 def test_the_same_frame_twice(tmp_path):
@@ -82,3 +62,9 @@ def test_the_same_frame_twice(tmp_path):
     assert FrameNames(str(tmp_path), DirectoryListing(), (".png", ".jpg")).path("a", 1).endswith("a_1.png")
     with pytest.raises(UserError, match="are both frame 1 of 'a'"):
         names(tmp_path, "a_01.jpg")
+
+
+def test_hidden_files_are_no_images(tmp_path):
+    """macOS leaves ._NAME beside each image on a memory card."""
+    found = names(tmp_path, "clip_0003.png", "._clip_0003.png")
+    assert found.frames == [("clip", 3)]

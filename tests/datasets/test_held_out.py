@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfsup_depth.datasets.held_out import frames_left_out, furthest_neighbour, hold_out_the_last, more_to_validate_on
+from selfsup_depth.datasets.held_out import (
+    frames_left_out,
+    furthest_neighbour,
+    hold_out,
+    hold_out_the_last,
+    more_to_validate_on,
+)
 
 FRAMES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), min_size=2, max_size=60)
 
@@ -69,3 +75,54 @@ def test_training_never_looks_at_a_held_out_image(frames, reach):
 
 def test_one_image_is_not_divided():
     assert hold_out_the_last([("a", 3), ("a", 3)], reach=1)[1] == set()
+
+
+# ------------------------------------------------------------------ blocks of long scenes
+
+
+def footage(**lengths: int) -> list[tuple[str, int]]:
+    return [(scene, number) for scene, frames in lengths.items() for number in range(frames)]
+
+
+def test_blocks_are_spread_over_a_long_scene():
+    kept, held = hold_out(footage(a=400), reach=1)
+    firsts = (45, 145, 245, 345)
+    assert {number for _, number in held} == {n for first in firsts for n in range(first, first + 10)}
+    assert {number for _, number in kept} == set(range(400)) - {n for f in firsts for n in range(f - 2, f + 12)}
+
+
+def test_few_scenes_are_divided_inside_where_they_are_long():
+    kept, held = hold_out(footage(a=300, b=99, c=100), reach=1)
+    assert {scene for scene, _ in held} == {"a", "c"}
+    assert {frame for frame in kept if frame[0] == "b"} == set(footage(b=99))
+    assert len(held) == 40
+
+
+def test_many_scenes_and_short_ones_are_held_out_whole():
+    many = footage(**{f"s{scene:02d}": 150 for scene in range(20)})
+    for frames in (many, footage(a=150), footage(a=99, b=99), footage(a=20)):
+        assert hold_out(frames, reach=1) == hold_out_the_last(frames, reach=1)
+
+
+def test_a_film_has_no_more_than_ten_blocks():
+    _, held = hold_out(footage(a=100_000), reach=1)
+    numbers = sorted(number for _, number in held)
+    assert sum(later - earlier > 1 for earlier, later in zip(numbers, numbers[1:], strict=False)) == 9
+    assert len(held) == 10_000
+
+
+@settings(max_examples=30, deadline=None)
+@given(lengths=st.lists(st.integers(1, 700), min_size=1, max_size=4), reach=st.integers(0, 12), step=st.integers(1, 3))
+def test_blocks_are_apart_and_about_a_tenth(lengths, reach, step):
+    frames = [(f"s{scene}", step * number) for scene, length in enumerate(lengths) for number in range(length)]
+    kept, held = hold_out(frames, reach)
+    assert kept | held <= set(frames)
+    around = [step * offset for offset in range(-reach, reach + 1)]
+    looked_at = {(scene, number + offset) for scene, number in kept for offset in around}
+    assert not looked_at & {(scene, number + offset) for scene, number in held for offset in around}
+    if held and hold_out_the_last(frames, reach) != (kept, held):
+        long = sum(length for length in lengths if length >= 100)
+        assert 0.05 * long < len(held) < 0.15 * long
+        assert len(kept) > 0.5 * len(frames)
+        whole = [(s, n) for s, n in held if all((s, n + offset) in set(frames) for offset in around)]
+        assert len(whole) == len(held)

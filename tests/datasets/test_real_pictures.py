@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from geometry.warp import warp
-from selfsup_depth.datasets import DatasetRequest, build_dataset
+from selfsup_depth.datasets import DatasetRequest, FootageOptions, ReaderOptions, build_dataset
 from selfsup_depth.datasets.augmentation import augment, collate
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -30,6 +31,18 @@ def test_road_stereo_is_read_as_it_lies():
     assert train[0].intrinsics[0, 0].tolist() == pytest.approx([369.11776, 0.0, 314.45993])
     inside = DatasetRequest(**TRAINING_SIZE, frame_ids=(0, "s"), data_path=DATA / "road_stereo" / "train")
     assert len(build_dataset("stereo_folder", inside)) == 564
+
+
+@road_stereo
+def test_road_stereo_is_a_folder_like_any_other():
+    request = DatasetRequest(**TRAINING_SIZE, frame_ids=(0, 1, "s"), data_path=DATA / "road_stereo")
+    folder, before = (build_dataset(name, request) for name in ("folder", "stereo_folder"))
+    assert folder.items == before.items
+    assert folder.report == before.report
+    for index in (0, 100, 281):
+        assert torch.equal(folder[index].images, before[index].images)
+        assert torch.equal(folder[index].intrinsics, before[index].intrinsics)
+    assert folder[100].intrinsics[0, 0, 0] != folder[0].intrinsics[0, 0, 0]  # a camera for each scene
 
 
 def on_the_image(depth: torch.Tensor) -> torch.Tensor:
@@ -78,6 +91,20 @@ def test_odometry_sequence_is_read_as_it_lies():
     expected = [718.856 * scale_x, 718.856 * scale_y, 607.6928 * scale_x, 185.7157 * scale_y]
     K = dataset[0].intrinsics[0]
     assert [K[0, 0].item(), K[1, 1].item(), K[0, 2].item(), K[1, 2].item()] == pytest.approx(expected, rel=1e-5)
+
+
+@odometry
+def test_frames_of_one_odometry_camera_are_a_folder():
+    frames = DATA / "kitti_odometry_02" / "sequences" / "02" / "image_2"
+    options = ReaderOptions(footage=FootageOptions(fov=81.6))
+    request = DatasetRequest(**TRAINING_SIZE, frame_ids=(0, -1, 1), data_path=frames, part="test", options=options)
+    dataset = build_dataset("folder", request)
+    assert [item.frame for item in dataset.items] == list(range(1, 19))
+    assert dataset[0].intrinsics[0, 0, 0].item() == pytest.approx(718.856 * 640 / 1241, rel=1e-3)
+    times = [dataset.source.time_s(item) for item in dataset.items]
+    assert times[0] == pytest.approx(0.1036117)
+    faster = replace(request, options=ReaderOptions(footage=FootageOptions(fov=81.6, fps=5.0)))
+    assert [item.frame for item in build_dataset("folder", faster).items][:6] == [2, 4, 6, 8, 10, 12]
 
 
 @odometry

@@ -62,3 +62,11 @@ def test_files_that_are_no_tables_are_refused(tmp_path, text, message):
     (tmp_path / "calib.json").write_text(text)
     with pytest.raises(UserError, match=rf"calib\.json {message}"):
         find_calibration(str(tmp_path))
+
+
+def test_a_pair_before_rectification_is_refused(tmp_path):
+    side = {key: GOOD[key] for key in ("fx", "fy", "cx", "cy")}
+    turned = [[0.8, 0.0, 0.6], [0.0, 1.0, 0.0], [-0.6, 0.0, 0.8]]
+    file = written(tmp_path, left=side, right=side, rotation=turned, translation_m=[-0.5, 0.0, 0.0])
+    with pytest.raises(UserError, match=r"calib\.json describes cameras before rectification, but these images"):
+        file.of_scene("any")

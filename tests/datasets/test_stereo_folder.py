@@ -95,9 +95,9 @@ def test_a_camera_for_each_scene(trees, ask):
 
 
 def test_calibration_of_a_larger_size_is_scaled_and_of_another_shape_refused(trees, ask):
-    path = trees.stereo_folder(parts=("train",), image_width=80, image_height=24)
+    path = trees.stereo_folder(parts=("train",), image_width=80, image_height=24, cx=38.0, cy=10.0)
     sample = build_dataset("stereo_folder", ask(data_path=path))[0]
-    assert torch.allclose(sample.intrinsics[0], torch.tensor([[15.0, 0, 9.5], [0, 15.5, 2.5], [0, 0, 1]]))
+    assert torch.allclose(sample.intrinsics[0], torch.tensor([[15.0, 0, 19.0], [0, 15.5, 5.0], [0, 0, 1]]))
     path = trees.stereo_folder(parts=("train",), image_width=40, image_height=16)
     with pytest.raises(UserError, match=r"calib\.json is for images of 40x16, but .*a_1\.png has 40x12"):
         build_dataset("stereo_folder", ask(data_path=path))

@@ -37,7 +37,7 @@ def test_eigen_benchmark_has_no_crop_and_no_cap():
     assert find_protocol("eigen_benchmark").valid_mask(depth).tolist() == [[False, True, True, True, False, False]]
 
 
-@pytest.mark.parametrize(("name", "cap"), [("builtin", 80), ("stereo_folder", 80), ("indoor", 10)])
+@pytest.mark.parametrize(("name", "cap"), [("builtin", 80), ("stereo_folder", 80), ("folder", 80), ("indoor", 10)])
 def test_cap_of_the_other_protocols(name, cap):
     depth = np.full((100, 100), cap - 0.01)
     depth[50:, :] = cap
@@ -65,9 +65,9 @@ def test_protocol_of_a_data_sets_own_depth():
     assert protocol_of_dataset("kitti").name == "kitti_lidar"  # "eigen" is one list with one published truth
     assert protocol_of_dataset("stereo_folder").crop is GARG_CROP
     assert protocol_of_dataset("simsin").max_depth == 10
-    for dataset in set(DATASETS) - {"kitti_odom", "unisin"}:
+    for dataset in set(DATASETS) - {"kitti_odom", "unisin", "colmap"}:
         assert protocol_of_dataset(dataset).ground_truth == "dataset"
-    for dataset in ("kitti_odom", "unisin"):
+    for dataset in ("kitti_odom", "unisin", "colmap"):
         with pytest.raises(UserError, match=f"--dataset {dataset} has no ground-truth depth"):
             protocol_of_dataset(dataset)
 

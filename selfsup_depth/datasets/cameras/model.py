@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
+
+#: How far a pair may be from rectified: radians, parts of the focal length or baseline, and pixels.
+RECTIFIED_ANGLE, RECTIFIED_PART, RECTIFIED_PIXELS = 1e-4, 1e-3, 0.05
 
 
 @dataclass(frozen=True)
@@ -34,3 +38,23 @@ class CameraRig:
     @property
     def baseline_m(self) -> float | None:
         return None if self.right_T_left is None else float(self.right_T_left[:3, 3].norm())
+
+    @property
+    def is_distorted(self) -> bool:
+        """Whether images of either camera have to be undistorted before they are used."""
+        return self.left.is_distorted or (self.right is not None and self.right.is_distorted)
+
+    @property
+    def is_rectified(self) -> bool:
+        """Whether both images, as they are, show a point in the same row; False without stereo."""
+        if self.right is None or self.right_T_left is None or self.is_distorted:
+            return False
+        rotation, translation = self.right_T_left[:3, :3], self.right_T_left[:3, 3]
+        turned = float((rotation - torch.eye(3, dtype=rotation.dtype)).abs().max())
+        aside = float(translation[1:].abs().max()) / max(float(translation.norm()), 1e-12)
+        left, right = self.left.intrinsics, self.right.intrinsics
+        rows = float((left[1, 2] - right[1, 2]).abs())
+        focal = abs(float(left[1, 1] / right[1, 1]) - 1)
+        return (
+            turned < RECTIFIED_ANGLE and aside < RECTIFIED_PART and focal < RECTIFIED_PART and rows < RECTIFIED_PIXELS
+        )

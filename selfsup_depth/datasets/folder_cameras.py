@@ -1,0 +1,102 @@
+"""The cameras of a folder of one's own footage: found for each clip, refused where its images cannot be used as is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+
+from geometry.se3 import invert_transform
+from selfsup_depth.datasets.cameras import CameraRig, RigFinder, fit_camera
+from selfsup_depth.datasets.cameras.rigs import ASPECT_TOLERANCE
+from selfsup_depth.datasets.images import read_image
+from selfsup_depth.datasets.request import FootageOptions
+from selfsup_depth.errors import UserError
+
+WHOLE_BYTES = ("1", "L", "P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr")  # Pillow's modes of up to 8 bits a channel
+
+
+class FolderCameras:
+    """Rigs by clip. `highest` is the last folder in which a calibration file is looked for."""
+
+    def __init__(self, options: FootageOptions, highest: str) -> None:
+        self._finder = RigFinder(options)
+        self._highest = Path(highest)
+        self._rigs: dict[str, CameraRig] = {}
+        self._from_right: dict[str, Tensor] = {}  # clip -> left_T_right
+
+    def rig(self, clip: str, folder: str, image: str) -> CameraRig:
+        """The rig of a clip whose sequence lies in `folder`, scaled to one of its images.
+
+        Raises UserError when nothing tells the camera, and for numbers that cannot be those of the image.
+        """
+        if clip not in self._rigs:
+            self._rigs[clip] = self._finder.find(
+                Path(folder), Path(image), image_size(image), scene=clip, highest=self._highest
+            )
+        return self._rigs[clip]
+
+    def stereo_T_target(self, clip: str, side: str) -> Tensor | None:
+        """[4, 4] metres from the camera of this side to the other one, of a clip whose rig was asked for.
+
+        None: the baseline is not known.
+        """
+        right_T_left = self._rigs[clip].right_T_left
+        if right_T_left is None or side == "l":
+            return right_T_left
+        if clip not in self._from_right:
+            self._from_right[clip] = invert_transform(right_T_left)
+        return self._from_right[clip]
+
+
+def intrinsics_of(rig: CameraRig, side: str, size: tuple[int, int], image: str) -> Tensor:
+    """[3, 3] of the camera of this side, for an image of this (width, height).
+
+    Raises UserError when the image has another shape than those that the rig is for, as in a folder of mixed sizes.
+    """
+    camera = rig.left if side == "l" or rig.right is None else rig.right
+    width, height = camera.size
+    if abs(size[0] * height / (size[1] * width) - 1) > ASPECT_TOLERANCE:
+        raise UserError(
+            f"{image} has {size[0]}x{size[1]}, but other images of its sequence have {width}x{height}, another shape: "
+            "put images of another camera, or turned ones, into a folder of their own, or remove them."
+        )
+    return fit_camera(camera, size, rig.source, image).intrinsics
+
+
+def refuse_raw_images(rig: CameraRig, *, with_stereo: bool) -> None:
+    """Raises UserError for a rig whose images have to be undistorted, or for stereo rectified, before they are used."""
+    once = "once with prepare_data.py, and train from what it writes (--dataset prepared)"
+    if rig.is_distorted:
+        raise UserError(
+            f"{rig.source} tells of lens distortion, but images are used as they lie here: undistort them {once}; if "
+            "they are undistorted already, give the calibration of these images, without distortion."
+        )
+    if not with_stereo:
+        return
+    if rig.right_T_left is None:
+        raise UserError(
+            f"--use_stereo needs the distance of the cameras, which {rig.source} does not tell: add 'baseline_m' to "
+            "the calibration, give it in metres as --baseline, or leave out --use_stereo."
+        )
+    if not rig.is_rectified:
+        raise UserError(
+            f"{rig.source} tells of cameras that are not rectified, but --use_stereo needs a point in the same row of "
+            f"both images: rectify them {once}; if they are rectified already, give the calibration of these images."
+        )
+
+
+def image_size(path: str) -> tuple[int, int]:
+    """(width, height) from the file's header.
+
+    Raises UserError where `read_image` does: for a file that is missing, no image, or has 16 bits a channel.
+    """
+    try:
+        with Image.open(path) as picture:
+            if picture.mode in WHOLE_BYTES:
+                return picture.size
+    except (OSError, ValueError, SyntaxError):
+        pass  # read_image says what is wrong
+    height, width = read_image(path).shape[-2:]
+    return int(width), int(height)

@@ -1,0 +1,175 @@
+"""The files of a prepared set: what `prepare_data.py` writes and `--dataset prepared` reads.
+
+    DIR/prepared.json           what the set is: size, frames, parts, where it comes from; written last
+    DIR/left_00000.npy          [n, 3, H, W] uint8 RGB, images of the first shard; right_00000.npy likewise
+    DIR/depth_00000.npz         float32 [h, w] metres at their own size, 0 = unknown; member = row of the left image
+                                ("7"), or of the right one ("right_7")
+    DIR/facts_00000.json        of every frame of the shard: names, time, cameras, poses
+
+A shard is complete when its facts are there. Intrinsics are in pixels of the stored images, corner origin.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.structures import FrameId
+from splits import SplitLine
+
+MANIFEST = "prepared.json"
+UNFINISHED = "preparing.json"
+FORMAT = 1
+Camera = Literal["left", "right"]
+CAMERAS: tuple[Camera, Camera] = ("left", "right")
+
+
+def images_file(camera: str, shard: int) -> str:
+    return f"{camera}_{shard:05d}.npy"
+
+
+def depth_file(shard: int) -> str:
+    return f"depth_{shard:05d}.npz"
+
+
+def depth_member(camera: str, row: int) -> str:
+    return str(row) if camera == "left" else f"right_{row}"
+
+
+def facts_file(shard: int) -> str:
+    return f"facts_{shard:05d}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredView:
+    """One image of a prepared set and what is known of it."""
+
+    name: SplitLine
+    shard: int
+    camera: Camera
+    row: int  # in the shard's images
+    moment: tuple[str, int, int]  # sequence, run (between cuts), position in the run
+    number: int  # of the frame as recorded
+    time_s: float | None
+    intrinsics: tuple[float, ...]  # [9], row by row
+    stereo_T_target: tuple[float, ...] | None  # [16]
+    world_T_camera: tuple[float, ...] | None  # [16]
+    has_depth: bool
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `prepared.json` says."""
+
+    made_from: str  # value of --dataset that the originals were read with
+    height: int
+    width: int
+    shards: int
+    has_stereo: bool
+    has_depth: bool
+    #: frames that the samples can have; None: whatever stands in a row
+    frame_ids: tuple[FrameId, ...] | None
+    #: part -> its targets, as indices into the views in their order; None: divided when read
+    parts: Mapping[str, Sequence[int]] | None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What a prepared set is.
+
+    Raises UserError when there is none in the folder, when it was not finished, or when it cannot be read.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        if (folder / UNFINISHED).is_file():
+            raise UserError(
+                f"{folder} is a prepared set that was not finished: run the same prepare_data.py command again, it "
+                "goes on where it stopped."
+            )
+        raise UserError(
+            f"{folder} is not a prepared set (it has no {MANIFEST}): make one with prepare_data.py, or give the "
+            "--dataset that says how this folder is laid out."
+        )
+    content = _json(path)
+    if content.get("format") != FORMAT:
+        raise UserError(
+            f"{path} is of format {content.get('format')}, but this version reads format {FORMAT}: prepare the data "
+            "again with this version."
+        )
+    try:
+        frame_ids = content["frame_ids"]
+        return Manifest(
+            made_from=content["made_from"],
+            height=content["height"],
+            width=content["width"],
+            shards=content["shards"],
+            has_stereo=content["has_stereo"],
+            has_depth=content["has_depth"],
+            frame_ids=None if frame_ids is None else tuple(frame_ids),
+            parts=content["parts"],
+        )
+    except (KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_views(folder: Path, shards: int) -> list[StoredView]:
+    """All images of a prepared set, in the order in which they were written.
+
+    Raises UserError when a file that says so is missing or damaged.
+    """
+    views: list[StoredView] = []
+    for shard in range(shards):
+        path = folder / facts_file(shard)
+        try:
+            views += views_of_facts(_json(path), shard)
+        except (KeyError, TypeError, IndexError) as error:
+            raise _damaged(path, error) from error
+    return views
+
+
+def views_of_facts(facts: Mapping[str, Any], shard: int) -> list[StoredView]:
+    """The images of one shard."""
+    cameras, stereo = ([tuple(entry) for entry in facts[table]] for table in ("cameras", "stereo"))
+    views = []
+    for frame in facts["frames"]:
+        moment = (frame["sequence"], frame["run"], frame["position"])
+        for camera in CAMERAS:
+            view = frame["views"].get(camera)
+            if view is None:
+                continue
+            pose = view["world_T_camera"]
+            views.append(
+                StoredView(
+                    SplitLine(*view["name"]),
+                    shard,
+                    camera,
+                    view["row"],
+                    moment,
+                    frame["number"],
+                    frame["time_s"],
+                    cameras[view["camera"]],
+                    None if view["stereo"] is None else stereo[view["stereo"]],
+                    None if pose is None else tuple(pose),
+                    view["depth"],
+                )
+            )
+    return views
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "it holds no object")
+    return content
+
+
+def _damaged(path: Path, reason: object) -> UserError:
+    return UserError(
+        f"{path} cannot be read as a part of a prepared set ({reason}): delete {path.parent} and prepare it again."
+    )

@@ -1,0 +1,121 @@
+"""COLMAP projects of the rendered wall as text and as binary, written without any of the readers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from posed_wall import Pinhole, see_wall, walk
+from scipy.spatial.transform import Rotation
+
+WALL = Pinhole()
+MODEL_NUMBERS = {
+    "SIMPLE_PINHOLE": 0, "PINHOLE": 1, "SIMPLE_RADIAL": 2, "RADIAL": 3, "OPENCV": 4, "OPENCV_FISHEYE": 5,
+    "FULL_OPENCV": 6, "FOV": 7,
+}  # fmt: skip
+
+
+@dataclass
+class Shot:
+    """One registered image: what images.txt says of it, and the pixels (corner origin) at which it sees which point."""
+
+    name: str
+    world_T_camera: np.ndarray
+    camera: int = 1
+    seen: list[tuple[float, float, int]] = field(default_factory=list)
+
+    @property
+    def pose(self) -> list[float]:
+        """qw qx qy qz tx ty tz of world to camera."""
+        camera_T_world = np.linalg.inv(self.world_T_camera)
+        x, y, z, w = Rotation.from_matrix(camera_T_world[:3, :3]).as_quat()
+        return [w, x, y, z, *camera_T_world[:3, 3]]
+
+
+@dataclass
+class Project:
+    """What a model says."""
+
+    shots: list[Shot]
+    cameras: dict[int, tuple[str, int, int, Sequence[float]]]  # number -> model, width, height, parameters
+    points: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def write(self, folder: Path, *, binary: bool) -> None:
+        """cameras, images and points3D."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if binary:
+            (folder / "cameras.bin").write_bytes(self._binary_cameras())
+            (folder / "images.bin").write_bytes(self._binary_images())
+            (folder / "points3D.bin").write_bytes(self._binary_points())
+            return
+        cameras = [_line(n, model, w, h, *params) for n, (model, w, h, params) in self.cameras.items()]
+        (folder / "cameras.txt").write_text("# Camera list with one line of data per camera:\n" + "".join(cameras))
+        images = "# Image list with two lines of data per image:\n"
+        for number, shot in enumerate(self.shots, start=1):
+            images += _line(number, *shot.pose, shot.camera, shot.name)
+            images += _line(*[value for sighting in shot.seen for value in sighting])
+        (folder / "images.txt").write_text(images, encoding="utf-8")
+        points = [_line(n, *xyz, 255, 0, 0, 0.5, 1, 0) for n, xyz in self.points.items()]
+        (folder / "points3D.txt").write_text("# 3D point list\n" + "".join(points))
+
+    def _binary_cameras(self) -> bytes:
+        content = struct.pack("<Q", len(self.cameras))
+        for number, (model, width, height, params) in self.cameras.items():
+            content += struct.pack("<IiQQ", number, MODEL_NUMBERS[model], width, height)
+            content += struct.pack(f"<{len(params)}d", *params)
+        return content
+
+    def _binary_images(self) -> bytes:
+        content = struct.pack("<Q", len(self.shots))
+        for number, shot in enumerate(self.shots, start=1):
+            content += struct.pack("<I7dI", number, *shot.pose, shot.camera) + shot.name.encode() + b"\0"
+            content += struct.pack("<Q", len(shot.seen))
+            for x, y, point in shot.seen:
+                content += struct.pack("<ddq", x, y, point)
+        return content
+
+    def _binary_points(self) -> bytes:
+        content = struct.pack("<Q", len(self.points))
+        for number, xyz in self.points.items():
+            content += struct.pack("<Q3d3BdQ", number, *xyz, 255, 0, 0, 0.5, 1) + struct.pack("<II", 1, 0)
+        return content
+
+
+def wall_project(frames: int = 6, camera: Pinhole = WALL, prefix: str = "walk_") -> Project:
+    """The wall from a walk; every image sees some of its points at the centres of pixels, and something else."""
+    model = ("PINHOLE", camera.width, camera.height, (camera.fx, camera.fy, camera.cx, camera.cy))
+    project = Project([], {1: model})
+    for frame, pose in enumerate(walk(np.arange(frames))):
+        shot = Shot(f"{prefix}{frame:04d}.png", pose)
+        _, depth = see_wall(pose, camera)
+        for row, column in ((3, 5), (20, 50), (40, 11), (60, 90)):
+            number = len(project.points) + 1
+            pixel = np.array([column + 0.5, row + 0.5, 1.0])
+            project.points[number] = (pose @ [*(np.linalg.inv(camera.matrix) @ pixel * depth[row, column]), 1.0])[:3]
+            shot.seen.append((column + 0.5, row + 0.5, number))
+        shot.seen.append((7.5, 7.5, -1))
+        project.shots.append(shot)
+    return project
+
+
+def write_images(project: Project, root: Path, camera: Pinhole = WALL) -> None:
+    for shot in project.shots:
+        path = root / "images" / shot.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(see_wall(shot.world_T_camera, camera)[0]).save(path, compress_level=1)
+
+
+def write_colmap(root: Path, frames: int = 6, *, binary: bool = True, place: str = "sparse/0") -> Path:
+    """A whole project."""
+    project = wall_project(frames)
+    write_images(project, root)
+    project.write(root / place, binary=binary)
+    return root
+
+
+def _line(*values: object) -> str:
+    return " ".join(repr(float(value)) if isinstance(value, float) else str(value) for value in values) + "\n"
