@@ -1,4 +1,4 @@
-"""Depth of an image or of a folder of images, with its unit.
+"""Depth of an image, a folder of images, a video or a webcam, with its unit.
 
 python predict_depth.py --image_path photos --load_weights_folder runs/mdp/models/best --output_directory out
 """
@@ -12,65 +12,80 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import sys
-import time
 from collections.abc import Sequence
 
 from selfsup_depth import cli
 
 with cli.quiet_ctrl_c():
-    import torch
-    from rich.progress import track
+    from rich.progress import Progress
 
-    from selfsup_depth.datasets.images import read_image
-    from selfsup_depth.errors import UserError
-    from selfsup_depth.prediction_files import (
-        PredictConfig,
-        find_images,
-        make_folder,
-        squeeze_warning,
-        unit_sentence,
-        write_prediction,
-    )
-    from selfsup_depth.predictor import DepthPredictor
+    from selfsup_depth.checkpoints import CheckpointMeta
+    from selfsup_depth.datasets.request import FootageOptions
+    from selfsup_depth.prediction.cameras import PictureCameras
+    from selfsup_depth.prediction.engines import EngineRequest, build_engine
+    from selfsup_depth.prediction.formats import CloudLimits
+    from selfsup_depth.prediction.frames import Source
+    from selfsup_depth.prediction.metadata import Origin
+    from selfsup_depth.prediction.opening import open_source
+    from selfsup_depth.prediction.options import PredictConfig
+    from selfsup_depth.prediction.plan import Plan, make_plan
+    from selfsup_depth.prediction.results import Results
+    from selfsup_depth.prediction.run import Run, RunSettings
+    from selfsup_depth.prediction.summary import print_summary
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     config = cli.parse(PredictConfig, argv)
-    images = find_images(config.image_path, config.ext)
-    device = "cpu" if config.no_cuda else None
-    predictor = DepthPredictor.load(config.load_weights_folder, device, config.weights_format)
-    meta = predictor.meta
+    source = open_source(config)
+    request = EngineRequest(
+        config.load_weights_folder,
+        config.weights_format,
+        config.onnx_file,
+        config.precision,
+        "cpu" if config.no_cuda else None,
+    )
+    engine = build_engine(config.engine, request)
+    meta = engine.meta
     if meta.origin:
-        print(f"{config.load_weights_folder}: {meta.origin}")
-    folder = config.output_directory or images[0].parent
-    make_folder(folder)
-    failures: list[UserError] = []
-    warnings: list[str] = []
-    start = time.perf_counter()
-    for path in track(images, description="predicting", disable=len(images) == 1):
-        try:
-            image = read_image(str(path))
-        except UserError as error:
-            if config.image_path.is_file():
-                raise
-            failures.append(error)  # one bad file of a folder is no reason to leave the others out
-            continue
-        prediction = predictor.predict_full_size(image[None].to(predictor.device, torch.float32) / 255)
-        size = (image.shape[1], image.shape[2])
-        write_prediction(folder, path, size, prediction.depth[0, 0], config.load_weights_folder, meta)
-        warning = squeeze_warning(path, size, meta)
-        warnings += [warning] if warning else []
-    written = len(images) - len(failures)
-    print(f"{written} depth maps in {folder} ({written / (time.perf_counter() - start):.1f} images/s)")
-    print(unit_sentence(meta))
-    if warnings:
-        more = f" ({len(warnings) - 1} more images likewise)" if len(warnings) > 1 else ""
-        print(f"warning: {warnings[0]}{more}")
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
-    if failures:
-        print(f"error: {written} of {len(images)} written", file=sys.stderr)
-    return 2 if failures else 0
+        print(f"{engine.weights}: {meta.origin}")
+    plan = make_plan(config, source, meta)
+    origin = Origin(meta, engine.weights, config.engine, config.precision, config.temporal_smoothing)
+    results = Results(plan, origin)
+    run = Run(source, engine, results, run_settings(config, source, plan), cameras_of(config, source, meta))
+    try:
+        with results, Progress(disable=source.length == 1) as progress:
+            total = min(filter(None, (source.length, config.max_frames)), default=None)
+            task = progress.add_task("predicting", total=total)
+            run(lambda: progress.advance(task))
+    except KeyboardInterrupt:
+        if not source.is_live:
+            kept = f"{results.ledger.written} depth maps are in {plan.folder}"
+            raise KeyboardInterrupt(f"{cli.STOPPED}: {kept}") from None
+    tally = run.tally
+    print_summary(plan, results.ledger, tally, meta)
+    if tally.failures:
+        of = f" of {source.length}" if source.length else ""
+        print(f"error: {results.ledger.written}{of} written", file=sys.stderr)
+    return 2 if tally.failures else 0
+
+
+def run_settings(config: PredictConfig, source: Source, plan: Plan) -> RunSettings:
+    limits = CloudLimits(config.cloud_max_depth, config.cloud_edge_threshold)
+    return RunSettings(
+        batch_size=config.batch_size,
+        max_frames=config.max_frames,
+        temporal_smoothing=config.temporal_smoothing,
+        cloud=limits if "ply" in plan.formats else None,
+        is_sequence=source.is_footage or plan.video is not None or config.temporal_smoothing > 0,
+    )
+
+
+def cameras_of(config: PredictConfig, source: Source, meta: CheckpointMeta) -> PictureCameras | None:
+    """None where no point cloud is asked for."""
+    if "ply" not in config.outputs:
+        return None
+    folder = None if source.is_live else config.image_path.absolute().parent
+    return PictureCameras(FootageOptions(calibration=config.calibration, fov=config.fov), folder, meta)
 
 
 def script() -> None:

@@ -4,32 +4,51 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from geometry.camera import intrinsics_matrix, resize_intrinsics
 from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint, load_into
 from selfsup_depth.config import LossConfig, NetworkConfig
 from selfsup_depth.errors import UserError
+from selfsup_depth.image_depth import ImageDepth, ImageLike, image_tensor
 from selfsup_depth.methods import METHODS, MethodRequest
 from selfsup_depth.structures import DepthPrediction, Method
 
 TOLERANCE = 1e-3  # beyond [0, 1]: rounding of whoever made the images
 EXPECTED = "images for a DepthPredictor must be a float tensor [B, 3, H, W] of RGB values in [0, 1]"
+#: None: no autocast
+AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class DepthPredictor:
     """A trained depth network and what its numbers mean.
 
     >>> predictor = DepthPredictor.load("runs/mdp/models/best")
+    >>> street = predictor.predict_image("street.jpg")  # a path, a PIL image or an array of bytes
+    >>> street.depth, street.unit, street.colour  # [H, W], "metres", [H, W, 3]
     >>> prediction = predictor.predict_full_size(images)  # [B, 3, H, W] in [0, 1]
     >>> prediction.depth, prediction.unit  # [B, 1, H, W], "metres"
 
     Metres hold for images of the training camera's field of view; another camera's depth is right up to one factor.
     """
 
-    def __init__(self, method: Method, meta: CheckpointMeta, device: torch.device) -> None:
+    def __init__(
+        self,
+        method: Method,
+        meta: CheckpointMeta,
+        device: torch.device,
+        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+    ) -> None:
+        """Raises UserError for a precision that the device cannot compute in at any speed."""
+        if precision == "fp16" and device.type == "cpu":
+            raise UserError(
+                "--precision fp16 needs a GPU (on a CPU it is many times slower than fp32): use bf16 or fp32 there"
+            )
+        self.dtype = AUTOCAST[precision]
         self.method = method.to(device).eval()
         self.meta, self.device = meta, device
         self.height, self.width = meta.height, meta.width
@@ -37,7 +56,12 @@ class DepthPredictor:
 
     @classmethod
     def load(
-        cls, folder: str | Path, device: str | torch.device | None = None, weights_format: str | None = None
+        cls,
+        folder: str | Path,
+        device: str | torch.device | None = None,
+        weights_format: str | None = None,
+        *,
+        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
     ) -> DepthPredictor:
         """Read a checkpoint folder, ours, Monodepth2's or DistDepth's.
 
@@ -45,6 +69,7 @@ class DepthPredictor:
             device: None is the GPU where there is one.
             weights_format: whose files they are, a name in `checkpoints.FORMATS`; None looks at them, and
                 `meta.origin` says what was seen.
+            precision: of the network; the rest is float32.
 
         Raises UserError naming the file when something is missing, damaged or does not fit.
         """
@@ -56,7 +81,7 @@ class DepthPredictor:
             raise UserError(f"{folder} was trained by method '{meta.method}'; this version knows: {', '.join(METHODS)}")
         method = METHODS[meta.method](depth_only_request(meta))
         load_into(method.networks, checkpoint, list(method.networks))
-        return cls(method, meta, torch.device(device))
+        return cls(method, meta, torch.device(device), precision)
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> DepthPrediction:
@@ -70,12 +95,8 @@ class DepthPredictor:
         Raises UserError for images of another kind, shape or range (uint8, 0..255, NaN, ...).
         """
         check_images(images)
-        images = images.to(self.device, torch.float32)
-        if images.shape[-2:] != (self.height, self.width):
-            images = F.interpolate(
-                images, (self.height, self.width), mode="bilinear", align_corners=False, antialias=True
-            ).clamp(0, 1)
-        return self.method.predict(images)
+        images = to_network_size(images.to(self.device, torch.float32), self.height, self.width)
+        return self._predict(images)
 
     @torch.inference_mode()
     def predict_full_size(self, images: Tensor) -> DepthPrediction:
@@ -84,8 +105,48 @@ class DepthPredictor:
         Raises UserError for images of another kind, shape or range, as `predict` does.
         """
         prediction = self.predict(images)
-        inverse = F.interpolate(prediction.inverse_depth, images.shape[-2:], mode="bilinear", align_corners=False)
-        return DepthPrediction(1.0 / inverse, prediction.metric)
+        height, width = images.shape[-2:]
+        return DepthPrediction(1.0 / to_image_size(prediction.inverse_depth, height, width), prediction.metric)
+
+    @torch.inference_mode()
+    def predict_inverse_depth(self, images: Tensor) -> Tensor:
+        """Inverse depth [B, 1, height, width] of images at the network's size on its device, which are not checked."""
+        return self._predict(images).inverse_depth
+
+    def predict_image(self, image: ImageLike) -> ImageDepth:
+        """Depth of one picture at its own size, as arrays.
+
+        Args:
+            image: a path, a PIL image, or an array of uint8, [H, W, 3] RGB or [H, W]. Pixels are taken as they are
+                stored, whatever rotation the EXIF asks for.
+
+        Raises UserError for what is no picture of 8 bits.
+        """
+        pixels = image_tensor(image)
+        prediction = self.predict_full_size(pixels[None].to(self.device, torch.float32) / 255)
+        camera = None
+        if self.meta.intrinsics is not None:
+            K = intrinsics_matrix(*self.meta.intrinsics).double()
+            camera = resize_intrinsics(K, pixels.shape[2] / self.width, pixels.shape[1] / self.height).numpy()
+        depth = prediction.depth[0, 0].cpu().numpy()
+        return ImageDepth(pixels.permute(1, 2, 0).numpy(), depth, prediction.metric, prediction.unit, camera)
+
+    def _predict(self, images: Tensor) -> DepthPrediction:
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+            return self.method.predict(images)
+
+
+def to_network_size(images: Tensor, height: int, width: int) -> Tensor:
+    """Images [B, 3, h, w] float in [0, 1] at the network's size, with anti-aliasing where they are larger."""
+    if images.shape[-2:] == (height, width):
+        return images
+    resized = F.interpolate(images, (height, width), mode="bilinear", align_corners=False, antialias=True)
+    return resized.clamp(0, 1)
+
+
+def to_image_size(inverse_depth: Tensor, height: int, width: int) -> Tensor:
+    """Inverse depth [B, 1, h, w] of a network at the size of the picture."""
+    return F.interpolate(inverse_depth, (height, width), mode="bilinear", align_corners=False)
 
 
 def check_images(images: Tensor) -> None:

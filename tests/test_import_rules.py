@@ -27,18 +27,30 @@ ALLOWED = {
     "datasets": {"geometry", "splits", "structures"},
     "synthesis": {"geometry", "structures"},
     "methods": {"geometry", "structures", "config", "networks", "losses", "synthesis"},
-    "predictor": {"structures", "config", "checkpoints", "methods"},
+    "predictor": {"geometry", "structures", "config", "checkpoints", "methods", "image_depth"},
     "report": {"structures"},
     "evaluation": {
         "geometry", "splits", "structures", "datasets", "checkpoints", "predictor", "methods", "version", "workers",
     },  # fmt: skip
-    "prediction_files": {"checkpoints", "report", "version"},
+    "export": {"checkpoints", "predictor", "version"},
+    "odometry": {
+        "splits", "structures", "config", "datasets", "checkpoints", "methods", "report", "workers",
+    },  # fmt: skip
+    "image_depth": {"geometry", "datasets", "report"},
+    "prediction": {
+        "geometry", "config", "checkpoints", "datasets", "predictor", "export", "version",
+    },  # fmt: skip
+    "preparation": {"geometry", "splits", "structures", "datasets", "config"},
+    "preflight": {"geometry", "splits", "structures", "datasets", "report"},
     "tutors": {"config", "teachers"},
     "teaching": {"structures", "config", "teachers", "tutors"},
     "assembly": {
         "structures", "config", "cli", "checkpoints", "datasets", "methods", "version", "teaching", "tutors",
     },  # fmt: skip
-    "outcome": {"checkpoints", "datasets", "evaluation", "predictor", "report"},
+    "outcome": {
+        "geometry", "structures", "config", "cli", "checkpoints", "datasets", "methods", "evaluation", "predictor",
+        "report", "version",
+    },  # fmt: skip
     "trainer": {"structures", "config", "checkpoints", "workers"},
 }
 SOURCES = [

@@ -27,10 +27,12 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_holds_code_recipes_and_commands_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "selfsup_depth/configs/builtin_drive.yaml" in names
+    assert "selfsup_depth/report/templates/report.html" in names
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {
         "selfsup_depth", "geometry", "splits", "trainer",
         "train.py", "evaluate_depth.py", "export_gt_depth.py", "predict_depth.py",
+        "prepare_data.py", "make_report.py", "check_data.py", "evaluate_pose.py", "export_onnx.py",
     }  # fmt: skip
 
 
@@ -52,7 +54,9 @@ def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):
     assert result.stdout.startswith(str(site))
 
 
-@pytest.mark.parametrize("script", ["train.py", "evaluate_depth.py", "predict_depth.py"])
+@pytest.mark.parametrize(
+    "script", ["train.py", "evaluate_depth.py", "predict_depth.py", "prepare_data.py", "make_report.py"]
+)
 def test_scripts_tame_waiting_threads_before_torch_is_loaded(script):
     body = ast.parse((ROOT / script).read_text()).body
     kinds = ["GOMP_SPINCOUNT" in ast.unparse(node) for node in body]
@@ -62,7 +66,9 @@ def test_scripts_tame_waiting_threads_before_torch_is_loaded(script):
     ]  # fmt: skip
 
 
-SCRIPTS = ["train.py", "evaluate_depth.py", "export_gt_depth.py", "predict_depth.py"]
+SCRIPTS = [
+    "train.py", "evaluate_depth.py", "export_gt_depth.py", "predict_depth.py", "prepare_data.py", "make_report.py",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

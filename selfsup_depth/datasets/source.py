@@ -33,6 +33,8 @@ class ViewSource(ABC):
     has_stereo: bool = False
     #: whether there can be ground-truth depth
     has_depth_maps: bool = False
+    #: whether the lengths in `world_T_camera` are in a unit of their own (structure from motion), not in metres
+    poses_up_to_scale: bool = False
     #: the value of --dataset that the originals were read with, where these are copies; their protocol is valid here
     made_from: str | None = None
     #: whether `rig` tells of cameras that may be distorted or, of a pair, not rectified; else `intrinsics` say it all

@@ -92,6 +92,7 @@ def facts_of(meta: CheckpointMeta) -> dict[str, Any]:
         "step": meta.step,
         "origin": meta.origin,
         "library_version": __version__,
+        "checkpoint": meta.to_json(),
     }
 
 
@@ -106,6 +107,11 @@ class ExportedNetwork:
     def size(self) -> tuple[int, int]:
         """(height, width) that it was trained at."""
         return int(self.facts["height"]), int(self.facts["width"])
+
+    @property
+    def meta(self) -> CheckpointMeta:
+        """What the checkpoint that was exported says of itself."""
+        return CheckpointMeta.from_json(self.facts["checkpoint"], "the exported network")
 
     @property
     def metric(self) -> bool:

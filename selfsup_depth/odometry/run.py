@@ -71,12 +71,19 @@ def run_odometry(config: PoseConfig, console: Console) -> dict[str, Score]:
     for walk in walks:
         poses = chain(motions[list(walk.indices)])
         truth = true_poses(dataset, walk)
-        alignment: Alignment = config.alignment if config.alignment != "auto" else _usual(predictor.metric)
+        comparable = predictor.metric and not dataset.source.poses_up_to_scale
+        alignment: Alignment = config.alignment if config.alignment != "auto" else _usual(comparable)
         own = Trajectory(walk.name, poses, frame_names(walk), times_of(dataset, walk))
         _write(folder, own, truth, alignment, predictor.metric)
         if truth is not None:
             scores[walk.name] = score(poses, truth, alignment)
     _report(console, predictor, walks, scores, folder)
+    if scores and dataset.source.poses_up_to_scale:
+        console.print(
+            "the true poses are up to scale: every m above is a unit of theirs, and drift over 100 to 800 of them "
+            "means nothing",
+            highlight=False,
+        )
     facts = {
         "checkpoint": str(config.load_weights_folder),
         "unit": "metres" if predictor.metric else "relative (up to scale)",

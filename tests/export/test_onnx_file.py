@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import export_onnx as script
 from selfsup_depth import __version__
@@ -15,6 +17,7 @@ from selfsup_depth.checkpoints import CheckpointMeta, save_checkpoint
 from selfsup_depth.errors import UserError
 from selfsup_depth.export import ExportedNetwork, export_onnx, load_onnx, parity
 from selfsup_depth.methods import build_method
+from selfsup_depth.prediction.engines import EngineRequest, build_engine
 from selfsup_depth.predictor import DepthPredictor, depth_only_request
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -141,3 +144,33 @@ def test_a_model_up_to_scale_says_so(tmp_path):
     facts = load_onnx(tmp_path / "relative.onnx").facts
     assert (facts["unit"], facts["metric"]) == ("relative (up to scale)", False)
     assert json.dumps(facts)
+
+
+def test_predict_depth_runs_the_file(files, checkpoint, tmp_path, capsys):
+    """The same depth files from the exported network as from the checkpoint."""
+    import predict_depth
+
+    picture = tmp_path / "street.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 120, 3), np.uint8)).save(picture)
+    common = ["--image_path", str(picture), "--no_cuda", "--output_directory"]
+    network = ["--engine", "onnx", "--onnx_file", str(files / "fixed.onnx")]
+    assert predict_depth.main([*common, str(tmp_path / "onnx"), *network]) == 0
+    assert predict_depth.main([*common, str(tmp_path / "torch"), "--load_weights_folder", str(checkpoint)]) == 0
+    depth = {name: np.load(tmp_path / name / "street_depth.npy") for name in ("onnx", "torch")}
+    np.testing.assert_allclose(depth["onnx"], depth["torch"], rtol=1e-4)
+    told = json.loads((tmp_path / "onnx" / "street.json").read_text())
+    assert told["unit"] == "metres"
+    assert told["checkpoint"].endswith("fixed.onnx")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"onnx_file": None}, "--engine onnx needs the exported network"),
+        ({"weights_folder": Path("runs/mdp")}, "is not read by --engine onnx"),
+        ({"precision": "bf16"}, "was exported in fp32"),
+    ],
+)
+def test_options_of_the_other_engine_are_refused(files, options, message):
+    with pytest.raises(UserError, match=message):
+        build_engine("onnx", EngineRequest(**{"weights_folder": None, "onnx_file": files / "fixed.onnx", **options}))

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from colmap_files import write_colmap
 from PIL import Image
-from stereo_footage import FOCAL, HEIGHT, WIDTH, wall
+from stereo_footage import FOCAL, HEIGHT, WIDTH, wall, write_stereo_folder
+from tum_files import write_tum
 
 import evaluate_pose
 from selfsup_depth import __version__
@@ -170,3 +172,23 @@ def test_models_that_cannot_tell_are_refused(tmp_path, odometry, change, message
     description.write_text(json.dumps(meta))
     with pytest.raises(UserError, match=message):
         evaluate(folder, odometry, tmp_path / "out")
+
+
+def test_poses_of_other_data_are_read(tmp_path):
+    """TUM's, in metres, and COLMAP's, which are not: then a metric model is aligned all the same."""
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    write_tum(tmp_path / "tum" / "rgbd_dataset_freiburg3_walk", frames=6)
+    found = evaluate(model, tmp_path / "tum", tmp_path / "of_tum", "--dataset", "tum")
+    assert [(score["frames"], score["drift_alignment"]) for score in found.values()] == [(6, "none")]
+    write_colmap(tmp_path / "colmap")
+    found = evaluate(model, tmp_path / "colmap", tmp_path / "of_colmap", "--dataset", "colmap")
+    assert [(score["frames"], score["drift_alignment"]) for score in found.values()] == [(6, "sim3")]
+
+
+def test_footage_without_poses_has_a_trajectory_and_no_score(tmp_path, capsys):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    root = write_stereo_folder(tmp_path / "rig")
+    found = evaluate(model, root, tmp_path / "out", "--dataset", "stereo_folder")
+    assert found == {}
+    assert "no true poses in this data: nothing is scored" in capsys.readouterr().out
+    assert list((tmp_path / "out").glob("*_tum.txt"))

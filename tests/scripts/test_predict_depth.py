@@ -16,7 +16,7 @@ from PIL import Image
 import predict_depth
 from selfsup_depth.checkpoints import FORMATS
 from selfsup_depth.errors import UserError
-from selfsup_depth.prediction_files import METRIC_FOR
+from selfsup_depth.prediction.metadata import METRIC_FOR
 from selfsup_depth.predictor import DepthPredictor
 
 ROOT = Path(__file__).parents[2]

@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import yaml
 from PIL import Image
 
@@ -30,11 +31,11 @@ def write_rig(drive_root: Path, folder: Path) -> None:
     """Copy a rendered drive's pictures to `folder`/left and /right, numbered, and write calib.yaml."""
     for side, camera in CAMERAS.items():
         (folder / side).mkdir(parents=True, exist_ok=True)
-        for picture in pictures(drive_root, camera):
-            shutil.copyfile(picture, folder / side / f"frame_{int(picture.stem):04d}.png")
+        for path in pictures(drive_root, camera):
+            shutil.copyfile(path, folder / side / f"frame_{int(path.stem):04d}.png")
     calibration = read_raw_calibration(drive_root / DRIVE.partition("/")[0])
     left, right = calibration.cameras[2], calibration.cameras[3]
-    with Image.open(next(iter(pictures(drive_root, 2)))) as picture:
+    with Image.open(pictures(drive_root, 2)[0]) as picture:
         width, height = picture.size
     numbers = {
         "image_width": width,
@@ -55,12 +56,11 @@ def write_video(drive_root: Path, path: Path, side: str = "left") -> None:
         import cv2
     except ImportError as error:
         raise UserError("writing videos needs OpenCV: pip install 'selfsup-depth[video]'.") from error
-    frames = pictures(drive_root, CAMERAS[side])
-    first = cv2.imread(str(frames[0]))
-    size = (first.shape[1], first.shape[0])
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FRAMES_PER_SECOND, size)
+    frames = [np.asarray(Image.open(frame).convert("RGB")) for frame in pictures(drive_root, CAMERAS[side])]
+    height, width = frames[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FRAMES_PER_SECOND, (width, height))
     for frame in frames:
-        writer.write(cv2.imread(str(frame)))
+        writer.write(np.ascontiguousarray(frame[:, :, ::-1]))  # OpenCV wants blue first
     writer.release()
 
 

@@ -1,0 +1,102 @@
+"""The camera of a picture, which its point cloud needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from geometry.camera import intrinsics_matrix, resize_intrinsics
+from selfsup_depth.checkpoints import CheckpointMeta
+from selfsup_depth.datasets.cameras import Camera, CameraRig, RigFinder
+from selfsup_depth.datasets.cameras.lens_facts import camera_of_exif
+from selfsup_depth.datasets.cameras.reading import calibration_in
+from selfsup_depth.datasets.request import FootageOptions
+from selfsup_depth.errors import UserError
+from selfsup_depth.prediction.exif import turn_intrinsics
+from selfsup_depth.prediction.frames import Frame
+
+TRAINING_CAMERA = "the training camera, which the checkpoint knows"
+SQUARE_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True)
+class PictureCamera:
+    """Intrinsics of one picture at its own size."""
+
+    intrinsics: Tensor  # [3, 3] float64 pixels, corner origin
+    source: str  # where they come from, in words
+
+
+class PictureCameras:
+    """Finds the camera of each picture.
+
+    In this order: --calibration, a calibration beside the pictures or one folder higher, --fov, the picture's
+    EXIF, the training camera where the checkpoint knows it.
+    """
+
+    def __init__(self, options: FootageOptions, folder: Path | None, meta: CheckpointMeta) -> None:
+        """`folder` is the video's, where pictures are frames of one; None: of a webcam."""
+        self._finder = RigFinder(options)
+        self._is_given = options.calibration is not None or options.fov is not None
+        self._folder, self._meta = folder, meta
+
+    def of(self, frame: Frame) -> PictureCamera:
+        """Raises UserError when nothing tells the camera, when it is not the picture's, and for a distorted one."""
+        size = frame.size
+        if frame.turned and frame.orientation >= 5:  # stored lying on its side
+            size = size[1], size[0]
+        camera = self._stored(frame, size)
+        if not frame.turned:
+            return camera
+        return PictureCamera(turn_intrinsics(camera.intrinsics, frame.orientation, size), camera.source)
+
+    def _stored(self, frame: Frame, size: tuple[int, int]) -> PictureCamera:
+        """Of the pixels as stored; `size` is (height, width)."""
+        folder = frame.path.parent if frame.path is not None else self._folder
+        if not self._is_given and not _is_described(folder, frame.path):
+            training = self._training_camera(frame, size)
+            if training is not None:
+                return training
+            if folder is None:
+                raise UserError(
+                    f"--outputs ply: nothing tells the camera of {frame.shown}: give its calibration with "
+                    "--calibration, or its horizontal field of view in degrees with --fov."
+                )
+        rig = self._finder.find(folder or Path(), frame.path, (size[1], size[0]))
+        camera = _side_of(rig, frame.path)
+        if camera.is_distorted:
+            raise UserError(
+                f"--outputs ply: {rig.source} describes a lens with distortion, which would bend the point cloud of "
+                f"{frame.shown}: undistort the pictures first with prepare_data.py, and give what it writes."
+            )
+        return PictureCamera(camera.intrinsics, rig.source)
+
+    def _training_camera(self, frame: Frame, size: tuple[int, int]) -> PictureCamera | None:
+        """The training camera, taking for granted that it made these pictures too."""
+        meta = self._meta
+        if meta.intrinsics is None:
+            return None
+        K = resize_intrinsics(intrinsics_matrix(*meta.intrinsics).double(), size[1] / meta.width, size[0] / meta.height)
+        pixel_shape = float(K[0, 0] / K[1, 1])
+        if abs(pixel_shape - 1) > SQUARE_TOLERANCE:
+            raise UserError(
+                f"--outputs ply: the checkpoint's training camera did not take {frame.shown}: at its "
+                f"{size[1]}x{size[0]} pixels fx / fy would be {pixel_shape:.2f} where 1 is expected; give the camera "
+                "of the picture with --calibration or --fov."
+            )
+        return PictureCamera(K, TRAINING_CAMERA)
+
+
+def _is_described(folder: Path | None, image: Path | None) -> bool:
+    """Whether a file, or the picture itself, says anything of its camera."""
+    if folder is not None and any(calibration_in(place) for place in (folder, folder.absolute().parent)):
+        return True
+    return image is not None and camera_of_exif(image) is not None
+
+
+def _side_of(rig: CameraRig, image: Path | None) -> Camera:
+    """The right camera for pictures in a folder `right`, else the left or only one."""
+    is_right = image is not None and image.absolute().parent.name == "right"
+    return rig.right if is_right and rig.right is not None else rig.left

@@ -1,0 +1,36 @@
+"""An exported network as an engine of predictions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.export import load_onnx
+from selfsup_depth.prediction.engine_request import EngineRequest
+
+
+class OnnxEngine:
+    """A file that `export_onnx.py` wrote, in onnxruntime; images and depth stay on the CPU's side."""
+
+    def __init__(self, request: EngineRequest) -> None:
+        """Raises UserError when there is no file, or an option is about another engine."""
+        if request.onnx_file is None:
+            raise UserError("--engine onnx needs the exported network: write it with export_onnx.py, give --onnx_file")
+        if request.weights_folder is not None:
+            raise UserError(
+                f"--load_weights_folder {request.weights_folder} is not read by --engine onnx, whose network is "
+                f"{request.onnx_file}: leave it out, or use --engine torch"
+            )
+        if request.precision != "fp32":
+            raise UserError(
+                f"--precision {request.precision} is of --engine torch; {request.onnx_file} was exported in fp32: leave "
+                "it out"
+            )
+        use_cuda = torch.cuda.is_available() and request.device in (None, "cuda")
+        self._network = load_onnx(request.onnx_file, use_cuda=use_cuda)
+        self.meta, self.weights, self.device = self._network.meta, str(request.onnx_file), torch.device("cpu")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """[B, 3, h, w] float32 to inverse depth [B, 1, h, w]."""
+        return 1.0 / torch.from_numpy(self._network.depth(images.cpu().numpy()))
