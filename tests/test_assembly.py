@@ -10,8 +10,8 @@ import torch
 from stereo_footage import write_stereo_folder
 
 from selfsup_depth import assembly
-from selfsup_depth.config import DataConfig, NetworkConfig, RunConfig, TrainConfig
-from selfsup_depth.datasets import DATASETS, HAVE_KITTI_INTRINSICS, base
+from selfsup_depth.config import DataConfig, FootageConfig, NetworkConfig, RunConfig, TrainConfig
+from selfsup_depth.datasets import DATASETS, HAVE_KITTI_INTRINSICS, READ_FOOTAGE_OPTIONS, index
 from selfsup_depth.datasets.builtin import BUILTIN
 from selfsup_depth.datasets.kitti_views import KittiSource
 from selfsup_depth.errors import UserError
@@ -33,13 +33,13 @@ def configuration(footage, **run) -> TrainConfig:
 def indices(monkeypatch) -> list[tuple]:
     """Frames and depth of every index that is built."""
     built = []
-    original = base.build_index
+    original = index.build_index
 
     def build_index(source, frame_ids, *, with_depth):
         built.append((frame_ids, with_depth))
         return original(source, frame_ids, with_depth=with_depth)
 
-    monkeypatch.setattr(base, "build_index", build_index)
+    monkeypatch.setattr(index, "build_index", build_index)
     return built
 
 
@@ -146,3 +146,26 @@ def test_the_data_sets_with_kitti_intrinsics_are_those_that_read_them():
     sources = {name: source for name, source in DATASETS.items() if isinstance(source, type)}  # the rest: functions
     read_them = {name for name, source in sources.items() if issubclass(source, KittiSource)}
     assert read_them == set(HAVE_KITTI_INTRINSICS)
+
+
+@pytest.mark.parametrize("dataset", sorted(set(DATASETS) - set(READ_FOOTAGE_OPTIONS)))
+def test_options_of_own_footage_are_refused_where_no_reader_looks(dataset):
+    config = TrainConfig(data=DataConfig(dataset=dataset), footage=FootageConfig(fov=65.0, frame_step=2))
+    message = f"--fov and --frame_step is about footage of your own, but --dataset is {dataset}"
+    with pytest.raises(UserError, match=message):
+        assembly.refuse_ignored_options(config)
+    assembly.refuse_ignored_options(TrainConfig(data=DataConfig(dataset=dataset)))
+
+
+def test_a_focal_length_is_not_learnt_from_stereo():
+    network = NetworkConfig(learn_intrinsics=True)
+    config = TrainConfig(data=DataConfig(use_stereo=True), network=network)
+    with pytest.raises(UserError, match="--learn_intrinsics cannot work together with --use_stereo"):
+        assembly.refuse_ignored_options(config)
+
+
+def test_a_guess_of_the_camera_is_made_only_where_it_is_learnt():
+    assert assembly.footage_options(TrainConfig()).guess_fov is None
+    learning = TrainConfig(network=NetworkConfig(learn_intrinsics=True), footage=FootageConfig(fps=5.0))
+    assert assembly.footage_options(learning).guess_fov == assembly.GUESSED_FOV
+    assert assembly.footage_options(learning).fps == 5.0

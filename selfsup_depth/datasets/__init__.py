@@ -45,6 +45,8 @@ DATASETS: dict[str, Callable[[DatasetRequest], ViewSource]] = {
 
 #: Data sets that need no --data_path.
 COMES_WITH_ITS_DATA = ("motorcycle",)
+#: Data sets that look at `ReaderOptions.footage`; each refuses in words what means nothing to it.
+READ_FOOTAGE_OPTIONS = ("folder", "stereo_folder", "video", "colmap", "tum", "prepared")
 #: Data sets that `ReaderOptions.kitti_intrinsics` is about.
 HAVE_KITTI_INTRINSICS = ("kitti", "kitti_odom", "kitti_depth", "builtin")
 
@@ -72,6 +74,7 @@ __all__ = [
     "COMES_WITH_ITS_DATA",
     "DATASETS",
     "HAVE_KITTI_INTRINSICS",
+    "READ_FOOTAGE_OPTIONS",
     "DatasetRequest",
     "FootageOptions",
     "RawBatch",

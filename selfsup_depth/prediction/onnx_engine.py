@@ -24,7 +24,7 @@ class OnnxEngine:
             )
         if request.precision != "fp32":
             raise UserError(
-                f"--precision {request.precision} is of --engine torch; {request.onnx_file} was exported in fp32: leave "
+                f"--precision {request.precision} is of --engine torch, and {request.onnx_file} is fp32: leave "
                 "it out"
             )
         use_cuda = torch.cuda.is_available() and request.device in (None, "cuda")
