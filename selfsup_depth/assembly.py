@@ -15,11 +15,12 @@ from selfsup_depth.datasets import (
     COMES_WITH_ITS_DATA,
     DATASETS,
     HAVE_KITTI_INTRINSICS,
+    READ_FOOTAGE_OPTIONS,
     DatasetRequest,
     FootageOptions,
     ReaderOptions,
     ViewDataset,
-    build_dataset,
+    ViewSource,
     build_source,
 )
 from selfsup_depth.datasets.builtin import BUILTIN
@@ -49,6 +50,12 @@ def refuse_ignored_options(config: TrainConfig) -> None:
             f"--weights_format {run.weights_format} says what wrote a checkpoint, but none is given: add its folder as "
             "--load_weights_folder, or leave out --weights_format"
         )
+    footage = [f"--{o.name}" for o in fields(config.footage) if getattr(config.footage, o.name) != o.default]
+    if footage and data.dataset not in READ_FOOTAGE_OPTIONS:
+        raise UserError(
+            f"{' and '.join(footage)} is about footage of your own, but --dataset is {data.dataset}, which brings its "
+            f"own cameras and frames: leave it out, or choose one of {', '.join(READ_FOOTAGE_OPTIONS)}"
+        )
     if config.network.learn_intrinsics and data.use_stereo:
         raise UserError(
             "--learn_intrinsics cannot work together with --use_stereo: disparity alone does not tell the focal length "
@@ -62,6 +69,13 @@ def refuse_ignored_options(config: TrainConfig) -> None:
 
 
 # ------------------------------------------------------------------ data
+
+#: How the images of a source are looked at: preparation sees them without the lenses' distortion.
+Lens = Callable[[ViewSource], ViewSource]
+
+
+def as_it_is(source: ViewSource) -> ViewSource:
+    return source
 
 
 def builtin_data(data: DataConfig) -> str | None:
@@ -89,10 +103,11 @@ def builtin_data(data: DataConfig) -> str | None:
     return name
 
 
-def build_training_set(config: TrainConfig) -> ViewDataset:
+def build_training_set(config: TrainConfig, through: Lens = as_it_is) -> ViewDataset:
     """All frames of the training items, flipped and jittered; with depth where a tutor tells it at every step."""
     told_live = config.distill.distill == TRUE_DEPTH and config.distill.teacher_cache is None
-    return build_dataset(config.data.dataset, replace(_data_request(config), with_depth=told_live))
+    name, request = config.data.dataset, replace(data_request(config), with_depth=told_live)
+    return ViewDataset(name, through(build_source(name, request)), request)
 
 
 def build_teaching(
@@ -108,17 +123,18 @@ def build_teaching(
     return set_up_teaching(config.distill, recorded, device, num_workers=num_workers, say=say)
 
 
-def build_validation_set(config: TrainConfig) -> ViewDataset:
+def build_validation_set(config: TrainConfig, through: Lens = as_it_is) -> ViewDataset:
     """Items with true depth, of which only the target is needed; without any depth, whole samples."""
     name = config.data.dataset
-    request = replace(_data_request(config), part="val", is_train=False)
-    source = build_source(name, request)  # with the frames of training: what is held out can depend on them
+    request = replace(data_request(config), part="val", is_train=False)
+    source = through(build_source(name, request))  # with the frames of training: what is held out can depend on them
     if any(source.has_depth(item) and source.has_image(item) for item in source.items()):
         request = replace(request, frame_ids=(0,), with_depth=True)
     return ViewDataset(name, source, request)
 
 
-def _data_request(config: TrainConfig) -> DatasetRequest:
+def data_request(config: TrainConfig) -> DatasetRequest:
+    """What a training asks of its data set."""
     data = config.data
     return DatasetRequest(
         height=data.height,

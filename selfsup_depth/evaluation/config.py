@@ -64,8 +64,9 @@ class EvaluateConfig:
     protocol: str | None = None
     """Evaluation protocol by name, when the one that belongs to the data is not wanted."""
     extra_metrics: tuple[ExtraName, ...] = ()
-    """Also score: edges (placement of depth boundaries, in pixels; needs dense ground truth) and point_cloud (Chamfer
-    distance, precision, recall, F-score and IoU of the surfaces in space; 3 to 20 s an image of 640x640)."""
+    """Also score: edges (placement of depth boundaries, in pixels; needs dense ground truth), point_cloud (Chamfer
+    distance, precision, recall, F-score and IoU of the surfaces in space; 3 to 20 s an image of 640x640) and distances
+    (abs_rel, rmse and bias of the pixels 0-2, 2-5, 5-10, 10-20, 20-40 and 40-80 m away)."""
     point_cloud_thresholds: tuple[float, ...] = (0.1,)
     """Distances in metres below which a point counts as found."""
     point_cloud_queries: int = 0

@@ -33,6 +33,7 @@ PLAUSIBLE_SIZE = (192, 640)  # of images that a data set is opened for but that 
 DepthMap = NDArray[np.float32]
 #: Where a reader looks for depth, for whoever has images alone.
 WHERE_DEPTH_LIES = {
+    "folder": "put it at depth/NAME.png beside the frames or left/: 16 bits, metres * 256, 0 = none",
     "stereo_folder": "put it at depth/NAME.png beside left/ of the part: 16 bits, metres * 256, 0 = none",
     "kitti": "the velodyne_points of KITTI raw are missing; unpack them too, or give exported depth by --gt_path",
     "kitti_depth": "give the folder of KITTI's improved depth (data_depth_annotated) by --depth_path",

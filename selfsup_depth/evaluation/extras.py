@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfsup_depth.evaluation.cameras import Camera
+from selfsup_depth.evaluation.distance_bins import binned_scores
 from selfsup_depth.evaluation.edges import directed_scores, edge_scores, why_sparse
 from selfsup_depth.evaluation.point_clouds import point_cloud_scores
 
-ExtraName = Literal["edges", "point_cloud"]
+ExtraName = Literal["edges", "point_cloud", "distances"]
 EXTRA_NAMES: tuple[ExtraName, ...] = get_args(ExtraName)
+#: What `distances` says of each bin, as "abs_rel 2-5 m"; share is of the image's pixels, per cent.
+BINNED = ("abs_rel", "rmse", "bias", "share")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class PlacedPrediction:
     valid: NDArray[np.bool_]  #: [H, W] where they are compared; at least one pixel
     plane: float  #: metres, of the directed error
     camera: Camera | None  #: None: unknown
+    farthest: float = np.inf  #: metres; the protocol's cap
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,17 @@ def _point_cloud(placed: PlacedPrediction, settings: ExtraSettings) -> tuple[dic
     return values, None
 
 
+def _distances(placed: PlacedPrediction, settings: ExtraSettings) -> tuple[dict[str, float], str | None]:
+    bins = binned_scores(placed.depth[placed.valid], placed.truth[placed.valid], farthest=placed.farthest)
+    values: dict[str, float] = {}
+    for name in BINNED:
+        found = {f"{name} {scores.label}": getattr(scores, name) for scores in bins}
+        values |= {label: value for label, value in found.items() if value is not None}
+    return values, None
+
+
 _EXTRAS: Mapping[ExtraName, Callable[..., tuple[dict[str, float], str | None]]] = {
     "edges": _edges,
     "point_cloud": _point_cloud,
+    "distances": _distances,
 }

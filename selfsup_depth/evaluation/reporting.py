@@ -15,10 +15,16 @@ from rich.table import Table
 from selfsup_depth import __version__
 from selfsup_depth.evaluation.accumulator import EvaluationResult
 from selfsup_depth.evaluation.baselines import ConstantBaseline
-from selfsup_depth.evaluation.extras import ExtraMean
+from selfsup_depth.evaluation.extras import BINNED, ExtraMean
 from selfsup_depth.evaluation.metrics import MONODEPTH2_COLUMNS, SCORE_NAMES, DepthScores
 
 NAMES_SHOWN = 5
+BIN_TITLES = {
+    "abs_rel": "abs_rel",
+    "rmse": "rmse in metres",
+    "bias": "bias, (prediction - truth) / truth",
+    "share": "pixels in %",
+}
 BASELINE_NOTE = (
     "dim rows look at no image: a constant after median alignment, and the one constant with the best mean abs_rel; "
     "the median is not chosen for abs_rel, so it can be the worse of the two"
@@ -40,6 +46,21 @@ def write_per_image(result: EvaluationResult, path: Path) -> None:
             cells = [*_cells(row.aligned), *_cells(row.unaligned)]
             cells += [row.extras.values.get(name, "") for name in extras]
             writer.writerow([index, row.name, row.valid_pixels, ratio, *cells])
+
+
+def rows_of(result: EvaluationResult) -> list[dict[str, Any]]:
+    """One entry per image, in order, as plain JSON values; `per_image.csv` for programs that compare runs."""
+    return [
+        {
+            "name": row.name,
+            "valid_pixels": row.valid_pixels,
+            "ratio": row.ratio,
+            "aligned": asdict(row.aligned) if row.aligned else None,
+            "unaligned": asdict(row.unaligned) if row.unaligned else None,
+            "extras": dict(row.extras.values),
+        }
+        for row in result.rows
+    ]
 
 
 def summarise(result: EvaluationResult, baseline: ConstantBaseline | None, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,8 +116,10 @@ def score_table(result: EvaluationResult, baseline: ConstantBaseline | None = No
     return table
 
 
-def print_result(result: EvaluationResult, baseline: ConstantBaseline | None, console: Console) -> None:
-    """The table, the scaling ratios, and every count that is not in the mean."""
+def print_result(
+    result: EvaluationResult, baseline: ConstantBaseline | None, console: Console, *, extras: bool = True
+) -> None:
+    """The table, the scaling ratios, every count that is not in the mean, and the extra metrics if wanted."""
     protocol = result.protocol
     lines = [
         f"{result.scored_count} of {len(result.rows)} images scored; result: {result.mode.headline} "
@@ -115,10 +138,10 @@ def print_result(result: EvaluationResult, baseline: ConstantBaseline | None, co
     console.print(score_table(result, baseline))
     if baseline:
         console.print(BASELINE_NOTE, style="dim", highlight=False, soft_wrap=True)
-    for title, table in _extra_tables(result):
+    for title, table in _extra_tables(result) if extras else ():
         console.print(title, highlight=False, soft_wrap=True)
         console.print(table)
-    for metric, reasons in result.extras_skipped.items():
+    for metric, reasons in result.extras_skipped.items() if extras else ():
         image, reason = next(iter(reasons.items()))
         lines.append(f"{metric}: {len(reasons)} images without (all of) its numbers, the first, {image}: {reason}")
     for line in lines:
@@ -144,15 +167,24 @@ def _extra_tables(result: EvaluationResult) -> list[tuple[str, Table]]:
     for title, extras in groups.items():
         table = Table(box=None, pad_edge=False)
         for extra in extras:
-            table.add_column(extra.name.partition("@")[0], justify="right")
+            table.add_column(_label(extra.name), justify="right")
         table.add_row(*(f"{extra.mean:.3f}" for extra in extras))
         counts = {extra.images for extra in extras}
         tables.append((f"{title}, {'-'.join(str(n) for n in sorted(counts))} images:", table))
     return tables
 
 
+def _label(name: str) -> str:
+    """An extra's name as the head of its column: without what the title of its table says."""
+    metric, _, bin_of_depth = name.partition(" ")
+    return bin_of_depth if metric in BINNED and bin_of_depth else name.partition("@")[0]
+
+
 def _title(name: str, result: EvaluationResult) -> str:
     column = result.mode.headline
+    metric, _, bin_of_depth = name.partition(" ")
+    if metric in BINNED and bin_of_depth:
+        return f"\n{BIN_TITLES[metric]} by true distance ({column})"
     if "@" in name:
         return f"\npoint clouds ({column}), % nearer than {name.partition('@')[2]} m"
     if name == "chamfer":

@@ -97,7 +97,8 @@ def score_image(
         ratio = median_ratio(truth[mask], depth[mask], protocol.median)
         aligned = np.clip(depth * ratio, protocol.min_depth, protocol.max_depth)
     unaligned = np.clip(depth, protocol.min_depth, protocol.max_depth)
-    placed = PlacedPrediction(aligned if mode.align else unaligned, truth, mask, protocol.plane, camera)
+    headline = aligned if mode.align else unaligned
+    placed = PlacedPrediction(headline, truth, mask, protocol.plane, camera, protocol.max_depth)
     return ImageScores(
         name,
         valid_pixels=int(mask.sum()),

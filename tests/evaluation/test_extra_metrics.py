@@ -42,7 +42,8 @@ def inverse(depth: np.ndarray) -> torch.Tensor:
 
 
 def placed(depth: np.ndarray, valid: np.ndarray | None = None, camera=CAMERA) -> PlacedPrediction:
-    return PlacedPrediction(depth, step(20), np.ones((SIZE, SIZE), bool) if valid is None else valid, 3.0, camera)
+    valid = np.ones((SIZE, SIZE), bool) if valid is None else valid
+    return PlacedPrediction(depth, step(20), valid, 3.0, camera, farthest=5.0)
 
 
 def accumulated(mode: ScoringMode, factor: float = 1.0) -> EvaluationResult:
@@ -68,10 +69,12 @@ def test_every_number_of_every_extra():
         "edge_acc", "edge_comp", "no_edges", "dir_acc", "dir_minus", "dir_plus",
         "chamfer", "precision@0.1", "recall@0.1", "f_score@0.1", "iou@0.1",
         "precision@0.2", "recall@0.2", "f_score@0.2", "iou@0.2",
+        "abs_rel 2-5 m", "rmse 2-5 m", "bias 2-5 m", "share 0-2 m", "share 2-5 m",
     ]  # fmt: skip
     assert (scores.values["edge_acc"], scores.values["no_edges"]) == (3.0, 0.0)
     assert scores.values["dir_minus"] == pytest.approx(100 * 3 / SIZE)  # three columns are seen before the plane
     assert scores.values["dir_acc"] == pytest.approx(100 * 45 / SIZE)
+    assert (scores.values["abs_rel 2-5 m"], scores.values["share 0-2 m"]) == pytest.approx((0.5 * 3 / SIZE, 0))
 
 
 def test_nothing_is_scored_unless_asked():
@@ -145,5 +148,6 @@ def test_in_files_and_tables(tmp_path: Path):
     assert "depth edges (un-aligned), pixels; predictions without any, %, 1 images:" in text
     assert "side of the plane at 3 m (un-aligned), %, 2 images:" in text
     assert "point clouds (un-aligned), % nearer than 0.2 m, 2 images:" in text
+    assert "abs_rel by true distance (un-aligned), 2 images:" in text and "2-5 m" in text
     assert "edges: 1 images without (all of) its numbers, the first, room 1 l: Edges need dense" in text
     assert max(map(len, text.split("scored; result")[0].splitlines())) <= 80

@@ -18,6 +18,7 @@ class Fault:
     check: str  # the check that must find it
     words: str  # part of what it must say (found, cause or remedy)
     make: Callable[[], Recording]
+    echoes: tuple[str, ...] = ()  # what else is truly wrong then
 
 
 def spoilt(**changes: object) -> Recording:
@@ -61,8 +62,10 @@ def flickering() -> Recording:
 IMAGES = {
     "black frames": Fault("exposure", "nearly black", lambda: left(lambda i: i * 0, (2, 5))),
     "white frames": Fault("exposure", "nearly white", lambda: left(lambda i: i * 0 + 255, (3, 6))),
-    "overexposed": Fault("exposure", "burnt out", lambda: left(lambda i: brighter(i, 3.2))),
-    "two sizes": Fault("image_size", "152x52", lambda: left(lambda i: i[::2, ::2], (1, 4, 5))),
+    "overexposed": Fault("exposure", "burnt out", lambda: left(lambda i: brighter(i, 3.2)), ("stereo_orientation",)),
+    "two sizes": Fault(
+        "image_size", "152x52", lambda: left(lambda i: i[::2, ::2], (1, 4, 5)), ("image_of_calibration",)
+    ),
 }
 
 
@@ -90,7 +93,9 @@ INTRINSICS = {
     "in millimetres": Fault("field_of_view", "millimetres", lambda: with_K(focal(25, 25))),
     "of a far larger image": Fault("field_of_view", "larger image", lambda: with_K(focal(1400, 1400))),
     "fx mistyped": Fault("focal_ratio", "typing error", lambda: with_K(focal(290, 190))),
-    "focal length 1.6 times too long": Fault("focal_length", "0.61 times", lambda: with_K(focal(304, 304))),
+    "focal length 1.6 times too long": Fault(
+        "focal_length", "0.61 times", lambda: with_K(focal(304, 304)), ("baseline",)
+    ),
 }
 
 
@@ -189,8 +194,8 @@ VIDEO = {
     "frame rate too high": Fault("frame_rate", "--frame_step", lambda: mono(record(trajectory(6, 0.045, 0.005, 0.08)))),
     "frame rate too low": Fault("frame_rate", "move too far", lambda: mono(record(trajectory(6, 4.0, 1.5, 5.0)))),
     "frames shuffled": Fault("frame_order", "in the order", lambda: in_order([0, 5, 2, 7, 4, 1, 6, 3, 8])),
-    "a cut": Fault("cuts", "cuts", cut_in_the_middle),
-    "flickering": Fault("exposure_jumps", "flicker", flickering),
+    "a cut": Fault("cuts", "cuts", cut_in_the_middle, ("stereo_orientation",)),
+    "flickering": Fault("exposure_jumps", "flicker", flickering, ("stereo_exposure",)),
     "shaken frames": Fault("blur", "shaken", lambda: left(blurred, (1, 4, 7))),
 }
 

@@ -34,6 +34,7 @@ class Recording:
     right_T_left: np.ndarray  # [4, 4] metres
     has_poses: bool = True
     has_depth: bool = True
+    names: list[str] | None = None  # file names of the frames
 
     def copy(self) -> Recording:
         return deepcopy(self)
@@ -69,7 +70,9 @@ class RecordingSource(ViewSource):
         return [SplitLine("street", n, "l") for n in range(len(self.recording.left))]
 
     def image_path(self, view: SplitLine) -> str:
-        return f"street/{'left' if view.side == 'l' else 'right'}, frame {view.frame}"
+        names = self.recording.names
+        name = f"frame {view.frame}" if names is None or view.frame >= len(names) else names[view.frame]
+        return f"street/{'left' if view.side == 'l' else 'right'}/{name}"
 
     def has_image(self, view: SplitLine) -> bool:
         return view.frame < len(self.recording.left)

@@ -1,0 +1,106 @@
+"""What the end of a training prints and writes, and how it is written anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from selfsup_depth.errors import UserError
+from selfsup_depth.evaluation.protocols import Protocol
+from selfsup_depth.evaluation.reporting import print_result
+from selfsup_depth.evaluation.validation import ValidationSet
+from selfsup_depth.outcome.comparing import Contender, compare
+from selfsup_depth.outcome.finished_run import FinishedRun
+from selfsup_depth.outcome.gathering import gather
+from selfsup_depth.outcome.judging import device_name, judge, write_scores
+from selfsup_depth.outcome.looks import Looks, spread
+from selfsup_depth.predictor import DepthPredictor
+from selfsup_depth.report.page import write_report
+from selfsup_depth.report.pictures import Example, save_examples
+
+EXAMPLES = 4  # rows of the picture
+
+
+def show_result(
+    run_folder: Path, held_out: ValidationSet, protocol: Protocol | None, device: torch.device, console: Console
+) -> None:
+    """Print the table of the best checkpoint; write `validation.json`, `examples.png` and `report.html`.
+
+    Raises UserError when no checkpoint was the best, because no score was a number.
+    """
+    run = FinishedRun.read(run_folder)
+    looks, summary = _judged(run, held_out, protocol, device, console, trained_on=device_name(device))
+    picture, page = run_folder / "examples.png", run_folder / "report.html"
+    unit = "metres" if looks.predictor.metric else "relative"
+    save_examples(picture, _examples(looks), unit, protocol.max_depth if protocol else None)
+    write_report(gather(run, looks, summary), page)
+    console.print(f"best checkpoint: {run.best}\npicture: {picture}\nreport: {page}", highlight=False)
+
+
+def write_run_report(
+    run: FinishedRun,
+    held_out: ValidationSet,
+    protocol: Protocol | None,
+    device: torch.device,
+    console: Console,
+    *,
+    output: Path | None = None,
+    against: FinishedRun | None = None,
+    frames: Sequence[str] = (),
+) -> Path:
+    """Score the best checkpoint again and write its page; with `against`, beside another run.
+
+    Args:
+        output: None: report.html in the folder of the run, or report_against_OTHER.html.
+
+    Raises:
+        UserError: when the two cannot be compared, or `frames` are no validation images.
+    """
+    looks, summary = _judged(run, held_out, protocol, device, console, trained_on=run.trained_on)
+    comparison = None
+    if against is not None:
+        if protocol is None:
+            raise UserError(
+                f"{run.folder} was validated without ground-truth depth, so there are no scores of single images to "
+                "compare with --against: leave it out, or give data with depth."
+            )
+        other = Contender(against, against.scores(), DepthPredictor.load(against.best, device))
+        comparison = compare(Contender(run, summary, looks.predictor), other, held_out.dataset, protocol)
+    name = "report.html" if against is None else f"report_against_{against.name}.html"
+    page = output or run.folder / name
+    write_report(gather(run, looks, summary, frames=frames, comparison=comparison), page)
+    console.print(f"report: {page}", highlight=False)
+    return page
+
+
+def _judged(
+    run: FinishedRun,
+    held_out: ValidationSet,
+    protocol: Protocol | None,
+    device: torch.device,
+    console: Console,
+    *,
+    trained_on: str | None,
+) -> tuple[Looks, Mapping[str, Any]]:
+    predictor = DepthPredictor.load(run.best, device)
+    summary: Mapping[str, Any] = {}
+    if protocol is not None:
+        result, baseline, summary = judge(run, predictor, held_out, protocol)
+        print_result(result, baseline, console, extras=False)
+        write_scores(run, {**summary, "trained_on": trained_on})
+    return Looks(predictor, held_out.dataset, protocol, summary), summary
+
+
+def _examples(looks: Looks) -> list[Example]:
+    """A few items spread over a data set, predicted."""
+    rows = []
+    for name in spread(list(looks.index), EXAMPLES):
+        index = looks.index[name]
+        image = looks.dataset.image(index)[None].float() / 255
+        depth = looks.predictor.predict(image).depth[0, 0].cpu().numpy()
+        rows.append(Example(name, image[0], depth, looks.dataset.depth(index)))
+    return rows

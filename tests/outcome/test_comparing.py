@@ -1,0 +1,73 @@
+"""What is said of two runs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from selfsup_depth.evaluation.paired import paired_difference
+from selfsup_depth.outcome.comparing import shared_column, short_names, verdict
+from selfsup_depth.outcome.looks import apart, choose, spread
+
+HARD = np.linspace(0.1, 0.5, 30)
+NOISE = np.random.default_rng(0).normal(0, 0.01, 30)
+
+
+def test_a_clear_winner_is_named():
+    better = paired_difference("abs_rel", HARD, HARD - 0.02 + 0.1 * NOISE)
+    means = f"means 0.300 and {better.means[1]:.3f}; difference -0.02"
+    sentence = f"other has a better abs_rel than mdp on 30 of 30 images ({means}"
+    assert verdict(better, ("mdp", "other")).startswith(sentence)
+    assert verdict(paired_difference("abs_rel", HARD, HARD + 0.02), ("mdp", "other")).startswith("mdp has a better")
+    assert verdict(paired_difference("a1", HARD, HARD + 0.02), ("mdp", "other")).startswith("other has a better a1")
+
+
+def test_chance_has_no_winner():
+    assert verdict(paired_difference("abs_rel", HARD, HARD + NOISE), ("mdp", "other")).startswith(
+        "No clear difference in abs_rel on these 30 images: "
+    )
+    assert verdict(paired_difference("abs_rel", HARD, HARD), ("mdp", "other")).startswith("Both runs have the same")
+
+
+def test_metres_are_compared_with_metres_only():
+    metric, mono = ({"headline": {"column": column}} for column in ("un-aligned", "aligned"))
+    assert shared_column(metric, metric) == "unaligned"
+    assert shared_column(metric, mono) == shared_column(mono, metric) == shared_column(mono, mono) == "aligned"
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders():
+    runs = [SimpleNamespace(name=name, folder=f"{folder}/{name}") for folder, name in (("a", "mdp"), ("b", "mdp"))]
+    assert short_names(*runs) == ("a/mdp", "b/mdp")
+    runs[1].name = "other"
+    assert short_names(*runs) == ("mdp", "other")
+
+
+def looks(scores: list[float | None]) -> SimpleNamespace:
+    names = [f"frame {i}" for i in range(len(scores))]
+    return SimpleNamespace(
+        rows=dict.fromkeys(names), index={name: i for i, name in enumerate(names)},
+        score=dict(zip(names, scores, strict=True)).get,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scores", "best", "worst"),
+    [
+        ([0.3, 0.1, 0.2, 0.4], [1, 2], [3, 0]),
+        ([0.3], [0], []),
+        ([None, 0.2, float("nan"), 0.1], [3], [1]),
+        # neighbours look alike: of twenty frames the next two are passed over
+        ([*np.linspace(0.1, 0.9, 20)], [0, 3], [19, 16]),
+    ],
+)
+def test_best_and_worst_images(scores, best, worst):
+    found = choose(looks(scores), 2)
+    assert found == ([f"frame {i}" for i in best], [f"frame {i}" for i in worst])
+
+
+def test_spread_over_a_list():
+    assert spread("abcdefghi", 3) == ["a", "e", "i"]
+    assert spread("ab", 4) == ["a", "b"] and spread("a", 3) == ["a"] and spread("", 3) == []
+    assert apart(["c", "d", "a"], {"a": 0, "c": 2, "d": 3}, 3) == ["c", "d", "a"]

@@ -1,0 +1,124 @@
+"""The script, and training on what it wrote: the same run as on the originals."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stereo_footage import write_stereo_folder
+from video_files import wall_walk, write_calibration, write_video
+
+import prepare_data
+import train
+from selfsup_depth.datasets import builtin
+from selfsup_depth.errors import UserError
+
+pytest.importorskip("cv2", reason="videos need OpenCV (extra `video`)")
+SIZE = ["--height", "64", "--width", "96"]
+SMALL = [
+    *SIZE, "--weights_init", "scratch", "--encoder", "mobilenetv3_small_050", "--pose_model_type", "posecnn",
+    "--batch_size", "4", "--num_epochs", "1", "--num_workers", "0", "--no_cuda",
+]  # fmt: skip
+
+
+def walk(folder: Path, frames: int = 24) -> Path:
+    path = write_video(folder / "a walk.mp4", wall_walk(frames))
+    write_calibration(folder)
+    return path
+
+
+def epochs(log_dir: Path) -> list[dict]:
+    lines = [json.loads(line) for line in (log_dir / "mdp" / "metrics.jsonl").read_text().splitlines()]
+    times = re.compile("second|images_per_s|waiting|time")
+    return [{key: value for key, value in line.items() if not times.search(key)} for line in lines]
+
+
+def test_a_video_and_then_its_own_command(tmp_path, capsys):
+    out = tmp_path / "prepared walk"
+    asked = ["--dataset", "video", "--data_path", str(walk(tmp_path)), "--output_directory", str(out), *SIZE]
+    assert prepare_data.main(asked) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"24 frames read, \d\d kept", told)
+    assert re.search(r"images of 96x64 in 1 sequence without cuts or gaps, 0\.\d MB in", told)
+    command = told.split("train on it: ")[1].strip()
+    assert shlex.split(command)[:6] == ["python", "train.py", "--dataset", "prepared", "--data_path", str(out)]
+    assert prepare_data.main(asked) == 0
+    assert "is prepared already" in capsys.readouterr().out
+    assert train.main([*shlex.split(command)[2:], *SMALL, "--log_dir", str(tmp_path / "runs")]) == 0
+
+
+def test_training_from_a_prepared_set_is_the_same_run(tmp_path):
+    wall = write_stereo_folder(tmp_path / "wall")
+    data = ["--dataset", "stereo_folder", "--data_path", str(wall), "--frame_ids", "0", "1", "--use_stereo"]
+    assert prepare_data.main([*data, *SIZE, "--output_directory", str(tmp_path / "set")]) == 0
+    assert train.main([*data, *SMALL, "--log_dir", str(tmp_path / "originals")]) == 0
+    prepared = ["--dataset", "prepared", "--data_path", str(tmp_path / "set"), *data[4:]]
+    assert train.main([*prepared, *SMALL, "--log_dir", str(tmp_path / "prepared")]) == 0
+    assert epochs(tmp_path / "prepared") == epochs(tmp_path / "originals")
+
+
+def test_training_on_a_video_prepares_it_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
+    asked = ["--dataset", "video", "--data_path", str(walk(tmp_path)), *SMALL, "--log_dir", str(tmp_path / "runs")]
+    assert train.main(asked) == 0
+    (made,) = (tmp_path / "cache" / "prepared").iterdir()
+    assert re.fullmatch(r"a_walk-[0-9a-f]{16}", made.name)
+    assert f"the video's frames are kept in {made}" in capsys.readouterr().out
+    before = {path: path.stat().st_mtime_ns for path in made.iterdir()}
+    assert train.main([*asked, "--num_epochs", "2", "--resume"]) == 0
+    assert "the video's frames are kept" not in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in made.iterdir()} == before
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for part, frames in (("train", range(1, 9)), ("val", range(12, 14))):
+        (lists / f"{part}_files.txt").write_text("".join(f"a_walk {frame} l\n" for frame in frames))
+    config = train.read_config([*asked, "--split", str(lists)])
+    assert config.data.data_path == made
+
+
+def test_a_video_of_one_camera_is_no_stereo(tmp_path, monkeypatch):
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
+    asked = ["--dataset", "video", "--data_path", str(walk(tmp_path)), *SMALL, "--log_dir", str(tmp_path / "runs")]
+    with pytest.raises(UserError, match="prepared without images of a second camera, which --use_stereo needs"):
+        train.main([*asked, "--use_stereo"])
+
+
+def test_what_cannot_be_prepared_is_refused(tmp_path):
+    out = ["--output_directory", str(tmp_path / "out"), *SIZE]
+    for asked, reason in (
+        (["--dataset", "video"], "--dataset video is read from disk"),
+        (["--dataset", "video", "--data_path", str(tmp_path / "gone.mp4")], "gone.mp4 is missing"),
+        (["--dataset", "prepared", "--data_path", str(tmp_path)], "is prepared already: give the originals"),
+        (["--dataset", "video", "--data_path", str(walk(tmp_path)), "--split", "x"], "--split x .* to train.py"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            prepare_data.main([*asked, *out])
+    assert not (tmp_path / "out").exists()
+
+
+def test_built_in_footage_can_be_prepared(tmp_path, monkeypatch):
+    from selfsup_depth.datasets.builtin import BuiltinData
+
+    root = write_stereo_folder(tmp_path / "drive")
+    monkeypatch.setitem(builtin.BUILTIN, "builtin", BuiltinData(lambda: root, "builtin_drive"))
+    made = prepare_data.with_builtin(prepare_data.DataConfig())
+    assert (made.dataset, made.data_path, made.split) == ("builtin", root, str(root / "splits"))
+
+
+def test_the_script_ends_with_a_sentence(tmp_path):
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    result = subprocess.run(
+        [sys.executable, "prepare_data.py", "--dataset", "video", "--data_path", str(text),
+         "--output_directory", str(tmp_path / "out")],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert "is not a video that OpenCV can open" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
