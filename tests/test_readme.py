@@ -11,10 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 from stereo_footage import write_stereo_folder
+from video_files import wall_walk, write_video
 
+import check_data
 import evaluate_depth
+import evaluate_pose
 import export_gt_depth
+import export_onnx
+import make_report
 import predict_depth
+import prepare_data
 import train
 from selfsup_depth.datasets import builtin
 from selfsup_depth.teachers import TeacherInfo
@@ -30,14 +36,22 @@ TABLE = list(dict.fromkeys(re.findall(r"`(python [^`]*)`", README)))
 SCRIPTS = {
     "train.py": train.main,
     "evaluate_depth.py": evaluate_depth.main,
+    "evaluate_pose.py": evaluate_pose.main,
     "export_gt_depth.py": export_gt_depth.main,
+    "export_onnx.py": export_onnx.main,
     "predict_depth.py": predict_depth.main,
+    "prepare_data.py": prepare_data.main,
+    "check_data.py": check_data.main,
+    "make_report.py": make_report.main,
 }
 SMALLER = {
     "train.py": "--height 64 --width 96 --batch_size 2 --num_epochs 1 --num_workers 0 --weights_init scratch --no_cuda "
     "--encoder mobilenetv3_small_050 --pose_model_type posecnn",
     "evaluate_depth.py": "--num_workers 0 --no_cuda",
+    "evaluate_pose.py": "--num_workers 0 --no_cuda",
     "predict_depth.py": "--no_cuda",
+    "prepare_data.py": "--height 64 --width 96 --num_workers 0",
+    "make_report.py": "--num_workers 0 --no_cuda",
 }
 
 
@@ -80,9 +94,18 @@ def places(tmp_path_factory, kitti, small_rooms) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("readme")
     pairs = write_stereo_folder(folder / "pairs")
     options = ["--dataset", "stereo_folder", "--data_path", str(pairs), "--frame_ids", "0", "--use_stereo"]
-    assert train.main([*options, *SMALLER["train.py"].split(), "--log_dir", str(folder / "start")]) == 0
+    for name in ("mdp", "other"):
+        run = [*options, *SMALLER["train.py"].split(), "--log_dir", str(folder / "start"), "--model_name", name]
+        assert train.main([*run, "--frame_ids", "0", "-1", "1"]) == 0
     best = str(folder / "start" / "mdp" / "models" / "best")
+    prepare = ["--dataset", "folder", "--data_path", str(pairs), "--frame_ids", "0", "--use_stereo"]
+    prepare += ["--output_directory", str(folder / "prepared")]
+    assert prepare_data.main([*prepare, *SMALLER["prepare_data.py"].split()]) == 0
     return {
+        "RIG": str(pairs), "PREPARED": str(folder / "prepared"),
+        "VIDEO": str(write_video(folder / "video" / "wall.mp4", wall_walk(24))),
+        "runs/mdp": str(folder / "start" / "mdp"), "runs/other": str(folder / "start" / "other"),
+        "depth.onnx": str(folder / "depth.onnx"),
         "KITTI": str(kitti), "runs/mdp/models/best": best, "PICTURES": str(pairs / "val" / "left"),
         "OUT": str(folder / "out"), "CACHE": str(folder / "cache"), "SIMSIN": str(small_rooms),
         "NYUV2": str(write_nyu_folder(folder / "nyuv2")),

@@ -30,9 +30,10 @@ class NetworkConfig:
     """Nearest depth, in network units. With stereo a unit is ten baselines (5.4 m on KITTI)."""
     max_depth: float = 100.0
     """Farthest depth, in network units."""
-    initial_depth: float = 1.5
-    """Depth that the untrained network predicts, in network units; 0: whatever the random weights give
-    (as published: about 0.2)."""
+    initial_depth: float | None = None
+    """Depth that the untrained network predicts, in network units; 0: whatever the random weights give (as
+    published: about 0.2). None: 1.5 with stereo; from video alone 0.2, where the first small motions that the pose
+    network says move pixels."""
     upsample: Literal["nearest", "bilinear"] = "nearest"
     """How the depth decoder upsamples its features."""
     pose_model_type: Literal["posecnn", "separate_resnet", "shared"] = "separate_resnet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,11 @@ from selfsup_depth.methods.photometric_objective import PhotometricObjective, Tr
 from selfsup_depth.methods.structure_distillation import Quantity, StructureDistillation
 from selfsup_depth.networks import DepthDecoder, Encoder, LearntFocalLength, PoseCNN, PoseDecoder, build_encoder
 from selfsup_depth.structures import STEREO, Batch, DepthPrediction, FrameId, Losses, Method, View
+
+#: Where depth starts, network units. With stereo a unit is ten baselines, and things are about that far. Without it the
+#: unit is free, and what counts is that motions as small as an untrained pose network's are seen as parallax: at 1.5 a
+#: training from video stayed without any (docs/differences.md).
+STARTS = {True: 1.5, False: 0.2}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Monodepth2(Method):
                 metres_per_unit=request.metres_per_unit,
             )
         encoder = build_encoder(network.encoder or f"resnet{network.num_layers}", weights=network.weights_init)
-        self.networks = nn.ModuleDict({"encoder": encoder, "depth": _depth_decoder(network, encoder)})
+        depth = _depth_decoder(network, encoder, request.use_stereo)
+        self.networks = nn.ModuleDict({"encoder": encoder, "depth": depth})
         if self.motion.sources:
             self.networks.update(_pose_networks(network, self.motion, encoder.channels))
         if network.learn_intrinsics:
@@ -156,10 +163,15 @@ class Monodepth2(Method):
         return transform
 
 
-def _depth_decoder(network: NetworkConfig, encoder: Encoder) -> DepthDecoder:
+def _depth_decoder(network: NetworkConfig, encoder: Encoder, use_stereo: bool) -> DepthDecoder:
     initial = None
-    if network.initial_depth:
-        depth = torch.tensor(network.initial_depth)
+    start = network.initial_depth
+    if start is None:
+        start = STARTS[use_stereo]
+        if not 1.5 * network.min_depth < start < network.max_depth:
+            start = math.sqrt(network.min_depth * network.max_depth)
+    if start:
+        depth = torch.tensor(start)
         initial = float(depth_to_disp(depth, network.min_depth, network.max_depth))
     return DepthDecoder(
         encoder.channels,

@@ -62,7 +62,7 @@ class StructureDistillation:
         published = WEIGHTS[settings.distill_mode]
         self.total = published.total if settings.dist_wt is None else settings.dist_wt
         self.spatial = published.spatial if settings.dist_spatial_wt is None else settings.dist_spatial_wt
-        self.warmup = published.warmup if settings.distill_warmup is None else settings.distill_warmup
+        self.warmup = warmup_of(settings)
         self.settings, self.quantity = settings, quantity
         self.min_depth, self.max_depth = min_depth, max_depth
         self.metres_per_unit = metres_per_unit or 1.0
@@ -109,6 +109,24 @@ class StructureDistillation:
     def _ramp(self, step: int) -> float:
         """0 for the first steps, then linearly to 1 over as many: early student depth is meaningless to align with."""
         return min(1.0, max(0.0, step / self.warmup - 1)) if self.warmup else 1.0
+
+
+def warmup_of(settings: DistillConfig) -> int:
+    """Steps without the teacher; over as many its weight then grows."""
+    return WEIGHTS[settings.distill_mode].warmup if settings.distill_warmup is None else settings.distill_warmup
+
+
+def hardly_heard(settings: DistillConfig, steps: int) -> str | None:
+    """A warning of a training of so many steps that ends before the teacher has its full weight; None: it has it."""
+    warmup = warmup_of(settings)
+    if settings.distill is None or steps > 2 * warmup:
+        return None
+    heard = "the teacher is never heard" if steps <= warmup + 1 else "the teacher never has its full weight"
+    return (
+        f"{heard}: this training has {steps} steps, but --distill_warmup lets the student learn {warmup} alone and as "
+        f"many with a growing weight of the teacher; give --distill_warmup {steps // 4} (a quarter of the steps), or "
+        "train longer"
+    )
 
 
 def _mean_of_usable(per_image: Tensor, usable: Tensor) -> Tensor:

@@ -122,6 +122,17 @@ def test_initial_depth_is_what_the_untrained_network_predicts():
     assert depth.median().item() == pytest.approx(metres, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("stereo", "options", "expected"),
+    [(True, {}, 1.5), (False, {}, 0.2), (True, {"min_depth": 2.0}, math.sqrt(200)), (False, {"min_depth": 0.15}, 3.87)],
+)
+def test_depth_starts_where_the_training_can_see_parallax(stereo, options, expected):
+    """With stereo at the usual distance in baselines; from video where an untrained pose network's motions show."""
+    method = make_method(use_stereo=stereo, **options).eval()
+    depth = method.predict(make_batch((0,), True).target.image).depth / (method.metres_per_unit or 1.0)
+    assert depth.median().item() == pytest.approx(expected, rel=0.1)
+
+
 def test_metres_come_from_the_true_baseline():
     images = make_batch((0,), True).target.image
     one = make_method(use_stereo=True).eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,13 @@ from geometry.se3 import translation_transform
 from selfsup_depth.config import DistillConfig, LossConfig, NetworkConfig
 from selfsup_depth.losses import aligned_depth, spatial_loss, statistical_loss
 from selfsup_depth.methods import MethodRequest, build_method
-from selfsup_depth.methods.structure_distillation import LEAST_EDGE, SCALES, WEIGHTS, StructureDistillation
+from selfsup_depth.methods.structure_distillation import (
+    LEAST_EDGE,
+    SCALES,
+    WEIGHTS,
+    StructureDistillation,
+    hardly_heard,
+)
 from selfsup_depth.structures import STEREO, Batch, Losses, View
 
 SIZE = 64
@@ -70,6 +77,35 @@ def test_a_teacher_that_agrees_up_to_scale_and_shift_costs_next_to_nothing(quant
     assert losses.terms["distill/spatial"].item() < weights.total * weights.spatial * 0.06
     assert torch.allclose(losses.maps["teacher"], depth, rtol=1e-3)
     assert losses.health["teacher_skipped"] == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "options", "said"),
+    [
+        (108, {}, "never heard: this training has 108 steps, .* learn 200 alone .*--distill_warmup 27 "),
+        (201, {}, "never heard"),
+        (202, {}, "never has its full weight: this training has 202 steps.* --distill_warmup 50 "),
+        (400, {}, "never has its full weight"),
+        (401, {}, None),
+        (3, {"distill_warmup": 2}, "--distill_warmup 0 "),
+        (1, {"distill_mode": "paper"}, None),
+        (40, {"distill_mode": "paper", "distill_warmup": 20}, "full weight"),
+        (5, {"distill": None}, None),
+    ],
+)
+def test_a_training_too_short_for_the_warm_up_is_told_one_that_fits(steps: int, options: dict, said: str | None) -> None:
+    settings = DistillConfig(**{"distill": "t"} | options)
+    warning = hardly_heard(settings, steps)
+    assert (warning is None) == (said is None)
+    if settings.distill is None:
+        return
+    weights = [distillation(**{"distill_warmup": None} | options)._ramp(step) for step in range(steps)]
+    assert (weights[-1] == 1) == (warning is None)
+    if warning is not None and said is not None:
+        assert re.search(said, warning)
+        assert (weights[-1] == 0) == ("never heard" in warning)
+        fits = int(warning.partition("give --distill_warmup ")[2].split()[0])
+        assert hardly_heard(replace(settings, distill_warmup=fits), steps) is None
 
 
 @pytest.mark.parametrize("mode", ["paper", "ours"])
