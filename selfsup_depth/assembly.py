@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 
@@ -10,10 +9,10 @@ import torch
 
 from selfsup_depth import __version__, cli
 from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint, load_into
-from selfsup_depth.config import DataConfig, RunConfig, TrainConfig
+from selfsup_depth.config import DataConfig, DistillConfig, RunConfig, TrainConfig
+from selfsup_depth.config.wording import they_are
 from selfsup_depth.datasets import (
     COMES_WITH_ITS_DATA,
-    DATASETS,
     HAVE_KITTI_INTRINSICS,
     READ_FOOTAGE_OPTIONS,
     DatasetRequest,
@@ -22,12 +21,13 @@ from selfsup_depth.datasets import (
     ViewDataset,
     ViewSource,
     build_source,
+    refuse_unknown,
 )
 from selfsup_depth.datasets.builtin import BUILTIN
 from selfsup_depth.errors import UserError
 from selfsup_depth.methods import MethodRequest, build_method
 from selfsup_depth.structures import STEREO, FrameId, Method
-from selfsup_depth.teaching import Teaching, set_up_teaching
+from selfsup_depth.teaching import Teaching, refuse_gaps, set_up_teaching
 from selfsup_depth.tutors import TRUE_DEPTH
 
 #: With stereo a network unit is ten baselines: the published code calls its baseline 0.1.
@@ -53,8 +53,14 @@ def refuse_ignored_options(config: TrainConfig) -> None:
     footage = [f"--{o.name}" for o in fields(config.footage) if getattr(config.footage, o.name) != o.default]
     if footage and data.dataset not in READ_FOOTAGE_OPTIONS:
         raise UserError(
-            f"{' and '.join(footage)} is about footage of your own, but --dataset is {data.dataset}, which brings its "
-            f"own cameras and frames: leave it out, or choose one of {', '.join(READ_FOOTAGE_OPTIONS)}"
+            f"{they_are(footage)} about footage of your own, but --dataset is {data.dataset}, which brings its "
+            f"own cameras and frames: leave that out, or choose one of {', '.join(READ_FOOTAGE_OPTIONS)}"
+        )
+    size = config.distill.teacher_size
+    if config.distill.distill == TRUE_DEPTH and size != DistillConfig().teacher_size:
+        raise UserError(
+            f"--teacher_size {size} is about what a teacher network sees, but --distill {TRUE_DEPTH} is the data set's "
+            "own depth, at its own size: leave out --teacher_size"
         )
     if config.network.learn_intrinsics and data.use_stereo:
         raise UserError(
@@ -83,10 +89,7 @@ def builtin_data(data: DataConfig) -> str | None:
 
     Raises UserError for an unknown --dataset, and for one of data on disk, or a --split, without --data_path.
     """
-    if data.dataset not in DATASETS:
-        near = difflib.get_close_matches(data.dataset, DATASETS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise UserError(f"--dataset {data.dataset} is not known{hint}: choose one of {', '.join(DATASETS)}")
+    refuse_unknown(data.dataset)
     if data.data_path is not None or data.dataset in COMES_WITH_ITS_DATA:
         return None
     name = "builtin" if data.dataset == DataConfig().dataset else data.dataset
@@ -104,10 +107,19 @@ def builtin_data(data: DataConfig) -> str | None:
 
 
 def build_training_set(config: TrainConfig, through: Lens = as_it_is) -> ViewDataset:
-    """All frames of the training items, flipped and jittered; with depth where a tutor tells it at every step."""
-    told_live = config.distill.distill == TRUE_DEPTH and config.distill.teacher_cache is None
-    name, request = config.data.dataset, replace(data_request(config), with_depth=told_live)
-    return ViewDataset(name, through(build_source(name, request)), request)
+    """All frames of the training items, flipped and jittered; with depth where a tutor tells it at every step.
+
+    Raises UserError when the tutor tells depth, and an item has none.
+    """
+    name, request = config.data.dataset, data_request(config)
+    dataset = ViewDataset(name, through(build_source(name, request)), request)
+    if config.distill.distill == TRUE_DEPTH:
+        names: dict[bool, list[str]] = {True: [], False: []}
+        for index, item in enumerate(dataset.items):
+            names[dataset.source.has_depth(item)].append(dataset.name(index))
+        refuse_gaps(names[False], names[True], name, has_depth_maps=dataset.source.has_depth_maps)
+        dataset.request = replace(request, with_depth=config.distill.teacher_cache is None)
+    return dataset
 
 
 def build_teaching(

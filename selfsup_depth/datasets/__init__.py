@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 
 from selfsup_depth.datasets.augmentation import RawBatch, augment, collate, draw_augmentation
@@ -64,10 +65,16 @@ def build_source(name: str, request: DatasetRequest) -> ViewSource:
 
     Raises UserError for an unknown name, and when the source finds its files unusable.
     """
-    source = DATASETS.get(name)
-    if source is None:
-        raise UserError(f"--dataset {name} is not known: choose one of {', '.join(DATASETS)}.")
-    return source(request)
+    refuse_unknown(name)
+    return DATASETS[name](request)
+
+
+def refuse_unknown(name: str) -> None:
+    """Raises UserError for a value of --dataset that is not in `DATASETS`."""
+    if name not in DATASETS:
+        near = difflib.get_close_matches(name, DATASETS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UserError(f"--dataset {name} is not known{hint}: choose one of {', '.join(DATASETS)}.")
 
 
 __all__ = [
@@ -86,4 +93,5 @@ __all__ = [
     "build_source",
     "collate",
     "draw_augmentation",
+    "refuse_unknown",
 ]

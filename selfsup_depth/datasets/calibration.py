@@ -16,6 +16,7 @@ def fit_to_image(
     calibration: str,
     image: str,
     aspect_tolerance: float,
+    remedy: str = "Give the calibration of the stored images.",
 ) -> Tensor:
     """Intrinsics [3, 3] of a calibrated (width, height), scaled to a stored image's (width, height).
 
@@ -32,6 +33,6 @@ def fit_to_image(
         raise UserError(
             f"{calibration} is for images of {calibrated_size[0]}x{calibrated_size[1]}, but {image} has "
             f"{image_size[0]}x{image_size[1]}, another shape: it was cropped or is another camera's. "
-            "Give the calibration of the stored images."
+            f"{remedy}"
         )
     return resize_intrinsics(intrinsics, scale_x, scale_y)

@@ -30,8 +30,12 @@ class DirectoryListing:
         folder, _, name = path.rpartition("/")
         return name in self.names(folder)
 
-    def find(self, folder: str, stem: str, suffixes: Sequence[str]) -> str:
-        """Path of `stem` with the first suffix that exists; when none does, with one that others in the folder have."""
+    def find(self, folder: str, stem: str, suffixes: Sequence[str], *, otherwise: str | None = None) -> str:
+        """Path of `stem` with the first suffix that exists; when none does, with one that others in the folder have.
+
+        Args:
+            otherwise: the suffix to name where no file of the folder has any; None: the first.
+        """
         names = self.names(folder)
         for suffix in suffixes:
             if stem + suffix in names:
@@ -39,5 +43,5 @@ class DirectoryListing:
         usual = self._usual.setdefault(tuple(suffixes), {})
         if folder not in usual:
             in_use = (suffix for suffix in suffixes if any(name.endswith(suffix) for name in names))
-            usual[folder] = next(in_use, suffixes[0])
+            usual[folder] = next(in_use, otherwise or suffixes[0])
         return f"{folder}/{stem}{usual[folder]}"

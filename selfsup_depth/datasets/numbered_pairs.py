@@ -30,6 +30,8 @@ from splits import SplitLine
 SIDE_OF_DIGIT = {"0": "l", "1": "r"}
 DIGIT_OF_SIDE = {"l": "0", "r": "1"}
 ASPECT_TOLERANCE = 0.02
+#: Of all images of these sets, unless somebody converted them.
+PUBLISHED_SUFFIX = ".png"
 #: No file: asking the disk whether it is a folder of images can be saved.
 NEVER_A_FOLDER = (*IMAGE_SUFFIXES, ".npy", ".pfm", ".txt")
 DEEPEST_FOLDER = 8  # below the data path; ends a loop of links
@@ -71,7 +73,7 @@ class NumberedPairs(ListedSource):
 
     def image_path(self, view: SplitLine) -> str:
         folder, _, stem = f"{self.root}/{view.folder}".rpartition("/")
-        return self.files.find(folder, stem, self.suffixes)
+        return self.files.find(folder, stem, self.suffixes, otherwise=PUBLISHED_SUFFIX)
 
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         return fit_to_image(
@@ -81,6 +83,15 @@ class NumberedPairs(ListedSource):
             calibration=f"The camera of {self.name}",
             image=self.image_path(view),
             aspect_tolerance=ASPECT_TOLERANCE,
+            remedy=self.of_another_shape(),
+        )
+
+    def of_another_shape(self) -> str:
+        """What to do with images of another shape than the camera's."""
+        return (
+            f"It is built in, so nothing in the folder can change it: give {self.name}'s images as published (or "
+            "resized), and read those of another camera with --dataset folder, from left/ and right/ with a calib.yaml "
+            "(docs/your_own_data.md)."
         )
 
     def stereo_T_target(self, item: SplitLine) -> Tensor:
@@ -98,10 +109,12 @@ class NumberedPairs(ListedSource):
         return found, self.request.part != "test"
 
     def to_item(self, line: SplitLine) -> SplitLine:
-        """Frame and side are in the path; the list's own columns repeat them."""
+        """Frame and side are in the path; the list's own columns repeat them, or say 0 for any frame."""
         item = self._parsed(line.folder)
         if item is None:
             raise ValueError(f"expected a path like {self.spelling}")
+        if line.frame not in (0, item.frame):  # 0: a list without frame numbers of its own
+            raise ValueError(f"its path is of frame {item.frame}, but its middle column says {line.frame}")
         if line.side not in (None, item.side):
             raise ValueError(f"its path is of side {item.side}, but its last column says {line.side}")
         return item

@@ -52,7 +52,7 @@ class NyuFolder(NyuSource):
 
     def image_path(self, view: SplitLine) -> str:
         folder, _, stem = f"{self.root}/{view.folder}".rpartition("/")
-        return self.files.find(folder, stem, self.suffixes)
+        return self.files.find(folder, stem, self.suffixes, otherwise=".png")
 
     def read_image(self, view: SplitLine) -> Tensor:
         path = self.image_path(view)

@@ -58,6 +58,7 @@ class Prepared(ViewSource):
         self._refuse_other_frames(request.frame_ids)
         self.has_stereo, self.has_depth_maps = self.manifest.has_stereo, self.manifest.has_depth
         self.made_from = self.manifest.made_from
+        self.poses_up_to_scale = self.manifest.poses_up_to_scale
         self._views = read_views(Path(self.root), self.manifest.shards)
         self._by_moment = {(*view.moment, view.camera): view for view in self._views}
         self._by_name = {view.name: view for view in self._views}

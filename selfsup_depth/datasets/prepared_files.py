@@ -71,6 +71,8 @@ class Manifest:
     shards: int
     has_stereo: bool
     has_depth: bool
+    #: whether poses are in a unit of their own, as those of COLMAP
+    poses_up_to_scale: bool
     #: frames that the samples can have; None: whatever stands in a row
     frame_ids: tuple[FrameId, ...] | None
     #: part -> its targets, as indices into the views in their order; None: divided when read
@@ -108,6 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
             shards=content["shards"],
             has_stereo=content["has_stereo"],
             has_depth=content["has_depth"],
+            poses_up_to_scale=content["poses_up_to_scale"],
             frame_ids=None if frame_ids is None else tuple(frame_ids),
             parts=content["parts"],
         )

@@ -1,4 +1,4 @@
-"""SimSIN (DistDepth, arXiv:2207.04535): simulated indoor stereo pairs rendered with Habitat.
+"""SimSIN (DistDepth, arXiv:2112.02306): simulated indoor stereo pairs rendered with Habitat.
 
 A list names images as `<scene>/.../NNN_S`, NNN the frame and S the side (0 left, 1 right), with `.png` added
 on disk; depth lies beside it as `NNN_S_depth.npy`, metres.

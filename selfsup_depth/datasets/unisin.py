@@ -1,4 +1,4 @@
-"""UniSIN (DistDepth, arXiv:2207.04535): indoor stereo video of a university, taken with a ZED-2i, without depth.
+"""UniSIN (DistDepth, arXiv:2112.02306): indoor stereo video of a university, taken with a ZED-2i, without depth.
 
 Named as SimSIN's, with four digits: `<sequence>/NNNN_S.png`.
 """

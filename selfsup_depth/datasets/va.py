@@ -1,4 +1,4 @@
-"""VA, the virtual apartment that DistDepth is tested on (arXiv:2207.04535): rendered stereo video with depth.
+"""VA, the virtual apartment that DistDepth is tested on (arXiv:2112.02306): rendered stereo video with depth.
 
     data_path/camera_0/00000000.png                              left; camera_1 is the right camera
     data_path/gt_depth_rectify/cam0_frame0000.depth.pfm          metres, of either camera
@@ -57,6 +57,9 @@ class VA(NumberedPairs):
         if self.calibration is None:
             return super().intrinsics(view, width, height)
         return self.calibration.intrinsics(self.name, view.side or "", (width, height), self.image_path(view))
+
+    def of_another_shape(self) -> str:
+        return f"Write the camera of these images to {self.root}/{FILE_NAMES[0]} (docs/your_own_data.md)."
 
     def has_depth(self, item: SplitLine) -> bool:
         return self.files.has(self._depth_path(item))

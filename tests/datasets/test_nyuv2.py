@@ -130,10 +130,11 @@ def test_a_training_list_alone_is_divided(tmp_path, ask):
 def test_what_is_missing_is_left_out_and_counted(tmp_path, ask):
     write_nyu_folder(tmp_path)
     (tmp_path / "depth_val/00001.npy").unlink()
-    lines = ("img_val/00001", "img_val/00002", "img_val/00009")
+    lines = ("img_val/00001", "img_val/00002", "img_train/00009")
     dataset = build_dataset("nyuv2", ask(data_path=tmp_path, lines=lines, with_depth=True, **CROPPED))
     assert all_names(dataset) == ["img_val/00002 0 l"]
     assert dataset.report.left_out == {"no ground-truth depth": 1, "target image missing": 1}
+    assert dataset.report.examples["target image missing"] == [f"{tmp_path}/img_train/00009.png"]
 
 
 def test_files_of_another_size(tmp_path, ask):

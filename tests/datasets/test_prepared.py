@@ -78,10 +78,11 @@ def test_loader_workers_read_what_this_process_reads(walk, start):
 
 
 def test_the_end_of_footage_is_held_out(walk):
-    training, validation = (build_dataset("prepared", ask(walk, frame_ids=(0, -1, 1), part=part)) for part in ("train", "val"))
+    of_part = {part: ask(walk, frame_ids=(0, -1, 1), part=part) for part in ("train", "val")}
+    training, validation = (build_dataset("prepared", request) for request in of_part.values())
     assert {item.side for item in training.items} == {"l", "r"}
     assert [item.frame for item in validation.items] == [19 - 1]  # 18 and 19 are held out; 19 has no frame after it
-    assert max(item.frame for item in training.items) == 14  # 16 and 17 belong to neither
+    assert max(item.frame for item in training.items) == 15  # 16 and 17 belong to neither; 16 is looked at
     assert training.report.left_out["held out for validation: 2 frames, both sides"] == 4
     every = build_source("prepared", ask(walk, part="test")).items()
     assert len(every) == 20
@@ -100,7 +101,8 @@ def test_a_list_of_frames(walk, tmp_path):
 
 
 def test_parts_of_the_originals_stay_parts(pairs):
-    training, validation, testing = (build_source("prepared", ask(pairs, part=part)) for part in ("train", "val", "test"))
+    requests = [ask(pairs, part=part) for part in ("train", "val", "test")]
+    training, validation, testing = (build_source("prepared", request) for request in requests)
     assert len(training.items()) == 8  # both sides of frames 1 to 4 of 6
     assert [item.side for item in validation.items()] == ["l"]
     assert testing.items() == validation.items()
@@ -132,13 +134,9 @@ def test_what_is_no_prepared_set_is_refused(tmp_path, walk):
         Prepared(ask(tmp_path))
     manifest = walk / "prepared.json"
     told = json.loads(manifest.read_text())
-    for changed, reason in (
-        ({"format": FORMAT + 1}, f"is of format {FORMAT + 1}, but this version reads format {FORMAT}"),
-        ({"shards": "many"}, "cannot be read as a part of a prepared set|range"),
-    ):
-        manifest.write_text(json.dumps(told | changed))
-        with pytest.raises((UserError, TypeError), match=reason):
-            Prepared(ask(walk))
+    manifest.write_text(json.dumps(told | {"format": FORMAT + 1}))
+    with pytest.raises(UserError, match=f"is of format {FORMAT + 1}, but this version reads format {FORMAT}"):
+        Prepared(ask(walk))
     del told["made_from"]
     manifest.write_text(json.dumps(told))
     with pytest.raises(UserError, match=r"prepared.json cannot be read as a part of a prepared set \('made_from'\)"):

@@ -123,11 +123,31 @@ def test_png_is_preferred_when_asked(trees, ask):
         assert dataset.source.image_path(dataset.items[0]).endswith(f"000_0{suffix}")
 
 
+def test_a_list_may_say_0_for_any_frame(trees, ask):
+    lines = ("apartment_0/001_0 0 l", "apartment_0/002_1")
+    assert all_names(build_dataset("simsin", ask(data_path=trees.simsin(), lines=lines, **SQUARE))) == [
+        "apartment_0/001_0 1 l",
+        "apartment_0/002_1 2 r",
+    ]
+
+
+def test_what_is_missing_is_named_as_it_was_published(trees, ask):
+    """png, but jpg where the other images of the folder are; whatever is preferred."""
+    path = trees.simsin()
+    shutil.copytree(path / "apartment_0", path / "kitchen_0")
+    for picture in (path / "kitchen_0").glob("*.png"):
+        picture.rename(picture.with_suffix(".jpg"))
+    lines = ("apartment_0/000_0", "apartment_9/000_0", "kitchen_0/099_0")
+    report = build_dataset("simsin", ask(data_path=path, lines=lines, **SQUARE)).report
+    assert report.examples["target image missing"] == [f"{path}/apartment_9/000_0.png", f"{path}/kitchen_0/099_0.jpg"]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("apartment_0/12_0 12 l", "expected a path like <scene>/NNN_S"),
         ("apartment_0/012_1 12 l", "its path is of side r, but its last column says l"),
+        ("apartment_0/012_1 13 r", "its path is of frame 12, but its middle column says 13"),
     ],
 )
 def test_lines_that_name_no_image_are_refused(trees, ask, line, message):

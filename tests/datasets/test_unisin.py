@@ -48,7 +48,8 @@ def test_images_are_found_without_a_list(tmp_path, ask):
 
 
 def test_a_crop_is_not_of_this_camera(tmp_path, ask):
-    with pytest.raises(UserError, match=r"The camera of unisin is for images of 1280x720, but .*has 32x24"):
+    said = r"The camera of unisin is for images of 1280x720, but .*has 32x24.* built in, .*--dataset folder.* calib\.y"
+    with pytest.raises(UserError, match=said):
         build_dataset("unisin", ask(data_path=write_unisin(tmp_path, size=(32, 24)), **SMALL))
 
 

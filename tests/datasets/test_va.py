@@ -9,7 +9,7 @@ import torch
 from selfsup_depth.datasets import build_dataset
 from selfsup_depth.datasets.images import read_image
 from selfsup_depth.errors import UserError
-from tests.datasets.indoor_files import VA_DEPTH, write_va
+from tests.datasets.indoor_files import VA_DEPTH, write_picture, write_va
 
 SQUARE = {"height": 16, "width": 16}
 LINES = ("camera_0/00000001 1 l", "camera_1/00000002 2 r")
@@ -55,6 +55,13 @@ def test_depth_that_is_missing_or_broken(tmp_path, ask):
 def test_ninety_degrees_as_published(tmp_path, ask):
     sample = build_dataset("va", ask(data_path=write_va(tmp_path), height=32, width=64))[0]
     assert torch.allclose(sample.intrinsics[0], torch.tensor([[32.0, 0, 32], [0, 16, 16], [0, 0, 1]]))
+
+
+def test_pictures_of_another_shape_need_a_calibration(tmp_path, ask):
+    for picture in write_va(tmp_path).glob("camera_*/*.png"):
+        write_picture(picture, 0, width=32, height=16)
+    with pytest.raises(UserError, match=rf"has 32x16, another shape.* Write the camera .* to {tmp_path}/calib\.json"):
+        build_dataset("va", ask(data_path=tmp_path, **SQUARE))
 
 
 def test_stereo_needs_a_calibration(tmp_path, ask):

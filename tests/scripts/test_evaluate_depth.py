@@ -131,7 +131,7 @@ def test_footage_without_depth_is_told_where_to_put_it(removed, stereo_folder, w
         "--load_weights_folder", weights["metric"], "--eval_stereo", "--dataset", "stereo_folder", "--data_path",
         stereo_folder,
     )  # fmt: skip
-    with pytest.raises(UserError, match="no ground-truth depth .*none of its 4 .* depth/NAME.png beside") as raised:
+    with pytest.raises(UserError, match="no ground-truth depth .*for any of its 4 .* depth/NAME.png beside") as raised:
         evaluate_depth.main(words)
     assert "--frame_ids" not in str(raised.value) and "--split" not in str(raised.value)
     shutil.rmtree(stereo_folder / "val" / "right")

@@ -92,6 +92,16 @@ def test_a_distilled_run_resumes_and_not_with_another_teacher(distill, tmp_path:
         distill(*options, "--thre", "0.9", "--resume", log_dir=tmp_path / "cut")
 
 
+def test_a_teacher_that_is_never_heard_is_warned_of_before_training(distill, capsys) -> None:
+    said = "warning the teacher is never heard: this training has 1 step, but --distill_warmup lets the student learn 200"
+    distill("--distill", "true_depth", "--num_epochs", "1")
+    text = capsys.readouterr().out
+    assert said in text
+    assert text.index(said) < text.index("epoch 1/1")
+    distill("--distill", "true_depth", "--num_epochs", "1", "--distill_warmup", "0")
+    assert "never" not in capsys.readouterr().out
+
+
 def test_the_built_in_rooms_train_by_their_name(rooms: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(BUILTIN, "builtin_indoor", BuiltinData(lambda: rooms, "builtin_indoor"))
     options = ["--dataset", "builtin_indoor", *SMALL, "--distill", "true_depth", "--log_dir", str(tmp_path)]
@@ -167,17 +177,22 @@ def test_a_teacher_that_cannot_be_had_is_said_before_anything_is_made(distill, t
 
 
 def test_options_of_a_teacher_need_a_teacher() -> None:
-    with pytest.raises(UserError, match="--teacher_cache and --thre is about a teacher: name one with --distill"):
+    with pytest.raises(UserError, match="--teacher_cache and --thre are about a teacher: name one with --distill"):
         DistillConfig(teacher_cache=Path("cache"), thre=0.9)
+    with pytest.raises(UserError, match="--thre is about a teacher: name one with --distill"):
+        DistillConfig(thre=0.9)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dist_wt": -1.0}, "--dist_wt must not be negative, found -1"),
+        ({"dist_wt": -1.0}, "--dist_wt must be a finite number, 0 or more, found -1: 0 leaves the term out"),
+        ({"dist_wt": float("inf")}, "--dist_wt must be a finite number, 0 or more, found inf"),
+        ({"dist_spatial_wt": float("nan")}, "--dist_spatial_wt must be a finite number, 0 or more, found nan"),
         ({"thre": 95.0}, "--thre is a quantile between 0 and 1, found 95"),
         ({"distill_warmup": -5}, "--distill_warmup must be 0 or more"),
         ({"teacher_size": "big"}, "--teacher_size is trained, native or a number"),
+        ({"teacher_size": "2049"}, "--teacher_size 2049 is more than 2048 pixels: teachers were trained at 256 to 518"),
     ],
 )
 def test_impossible_values_are_named(options: dict, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from selfsup_depth.datasets.cameras.lens_facts import camera_of_exif, camera_of_field_of_view
@@ -90,8 +91,8 @@ class RigFinder:
 
 def _places(folder: Path, highest: Path | None) -> list[Path]:
     """The folder and those above it, up to the highest."""
-    folder = folder.absolute()
-    last = highest.absolute() if highest is not None else folder.parent
+    folder = Path(os.path.abspath(folder))  # without "..", so that the folders above are those of the name
+    last = Path(os.path.abspath(highest)) if highest is not None else folder.parent
     above = [place for place in folder.parents if place == last or last in place.parents]
     return [folder, *above]
 

@@ -56,6 +56,15 @@ def test_no_further_above_than_is_said(images):
     assert rig.left.intrinsics[0, 0] == 530.0
 
 
+def test_a_path_may_go_up_and_down(images, monkeypatch):
+    write(images.parent / "calib.json", fx=501.0)
+    (images / "below").mkdir()
+    monkeypatch.chdir(images / "below")
+    finder = RigFinder(FootageOptions())
+    rig = finder.find(Path("../../left"), images / "a_0001.jpg", VGA, highest=images.parent)
+    assert rig.left.intrinsics[0, 0] == 501
+
+
 def test_the_rig_is_for_images_of_the_size_asked(images):
     write(images / "calib.json")
     rig = find_rig(images, FootageOptions(), None, (320, 240))

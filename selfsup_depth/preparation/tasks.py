@@ -1,0 +1,82 @@
+"""From options to a task: which footage, at which size, with which frames."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from selfsup_depth.config import DataConfig
+from selfsup_depth.datasets import FootageOptions, ViewDataset
+from selfsup_depth.datasets.builtin.cache import default_cache_dir
+from selfsup_depth.errors import UserError
+from selfsup_depth.preparation.dataset_footage import DatasetFootage, DepthKept
+from selfsup_depth.preparation.output import Contents
+from selfsup_depth.preparation.run import Task, prepare
+from selfsup_depth.preparation.selection import STANDING_STILL
+from selfsup_depth.preparation.video_footage import VideoFootage
+
+
+def video_task(data: DataConfig, footage: FootageOptions, workers: int) -> Task:
+    """All frames of one or several videos; of one camera none while it stands still.
+
+    Raises UserError when the videos or their camera cannot be read, and when --split is given.
+    """
+    assert data.data_path is not None  # asked for by whoever chooses between data on disk and built-in footage
+    if data.split is not None:
+        raise UserError(
+            f"--split {data.split} chooses among frames, but all of a video are prepared: give it to train.py, with "
+            "--dataset prepared."
+        )
+    videos = VideoFootage(data.data_path, footage, data.height, data.width)
+    least = footage.min_motion if videos.has_stereo else max(footage.min_motion, STANDING_STILL)
+    options = {
+        "dataset": "video",
+        "height": data.height,
+        "width": data.width,
+        "stereo_layout": footage.stereo_layout,
+        "frame_step": footage.frame_step,
+        "fps": footage.fps,
+        "min_motion": least,
+    }
+    return Task(videos, Contents(options, videos.identity()), (data.height, data.width), least, workers)
+
+
+def dataset_task(
+    data: DataConfig, footage: FootageOptions, parts: tuple[ViewDataset, ViewDataset], depth: DepthKept, workers: int
+) -> Task:
+    """What training and validation, the two parts, look at in a data set that is made of images."""
+    images = DatasetFootage(*parts, depth)
+    options: dict[str, Any] = {
+        "dataset": images.made_from,
+        "height": data.height,
+        "width": data.width,
+        "split": data.split,
+        "frame_ids": list(data.frame_ids),
+        "use_stereo": data.use_stereo,
+        "png": data.png,
+        "kitti_intrinsics": data.kitti_intrinsics,
+        "frame_step": footage.frame_step,
+        "fps": footage.fps,
+        "min_motion": footage.min_motion,
+        "keep_depth": depth,
+    }
+    contents = Contents(options, images.identity())
+    return Task(images, contents, (data.height, data.width), footage.min_motion, workers)
+
+
+def prepared_video(data: DataConfig, footage: FootageOptions, workers: int, console: Console) -> Path:
+    """The folder of a video's prepared frames in the cache of this machine; made on first use.
+
+    Raises UserError as `video_task` and `prepare` do.
+    """
+    task = video_task(replace(data, split=None), footage, workers)
+    assert data.data_path is not None  # a task has one
+    name = re.sub(r"[^\w.-]+", "_", data.data_path.expanduser().resolve().stem)
+    folder = default_cache_dir() / "prepared" / f"{name}-{task.contents.fingerprint}"
+    if prepare(task, folder, console):
+        console.print(f"the video's frames are kept in {folder}", highlight=False)
+    return folder
