@@ -25,6 +25,7 @@ from selfsup_depth import cli
 with cli.quiet_ctrl_c():
     import torch
     from rich.console import Console
+    from rich.markup import escape
 
     from selfsup_depth.assembly import (
         build,
@@ -33,6 +34,7 @@ with cli.quiet_ctrl_c():
         build_validation_set,
         builtin_data,
         describe,
+        footage_options,
         refuse_ignored_options,
     )
     from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
@@ -43,7 +45,10 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.evaluation.protocols import Protocol, protocol_of_dataset
     from selfsup_depth.evaluation.validation import ValidationSet, validate_depth, validate_losses
     from selfsup_depth.methods import find_method
+    from selfsup_depth.methods.structure_distillation import hardly_heard
     from selfsup_depth.outcome import show_result
+    from selfsup_depth.preflight import Finding, quick_check
+    from selfsup_depth.preparation.tasks import prepared_video
     from selfsup_depth.report.pictures import training_pictures
     from selfsup_depth.structures import Batch, Method
     from selfsup_depth.teaching import Teaching
@@ -69,6 +74,8 @@ def train(config: TrainConfig, console: Console) -> int:
     tell_index(console, "training", training)
     validation = build_validation_set(config)
     tell_index(console, "validation", validation)
+    if not config.run.skip_checks:
+        tell_findings(console, quick_check(training, (config.network.min_depth, config.network.max_depth)))
     folder, device = run_folder(config.run), choose_device(config.run)
     workers = min(config.data.num_workers, os.cpu_count() or 1)
     teaching = build_teaching(config, training, device, workers, partial(console.print, highlight=False))
@@ -78,7 +85,7 @@ def train(config: TrainConfig, console: Console) -> int:
     prepare_run_folder(folder, cli.as_flat_dict(config), config.run.resume, console)
 
     held_out = ValidationSet(validation, config.optimizer.batch_size, workers)
-    protocol = protocol_of_dataset(config.data.dataset) if validation.has_depth else None
+    protocol = protocol_of_dataset(validation.source.made_from or config.data.dataset) if validation.has_depth else None
     hooks = Hooks(
         describe=describe_at(describe(config, method, scale_source), method, training),
         validate=judge(held_out, protocol, device),
@@ -86,7 +93,10 @@ def train(config: TrainConfig, console: Console) -> int:
         options=cli.as_flat_dict(config) | fingerprints(training, teaching),
     )
     data = training_data(training, teaching, device, workers)
-    Trainer(method, data, hooks, config.optimizer, config.run, device).fit()
+    trainer = Trainer(method, data, hooks, config.optimizer, config.run, device)
+    if warning := hardly_heard(config.distill, trainer.steps_per_epoch * config.optimizer.num_epochs):
+        console.print(f"[yellow]warning[/yellow] {warning}", highlight=False)
+    trainer.fit()
     show_result(folder, held_out, protocol, device, console)
     if config.network.learn_intrinsics:
         console.print(learnt_camera(folder), highlight=False)
@@ -109,8 +119,12 @@ def read_options(argv: Sequence[str] | None) -> TrainConfig:
 
 
 def with_data(config: TrainConfig) -> TrainConfig:
-    """The same with a folder of data: without --data_path that of built-in footage, rendered if need be."""
+    """The same with a folder of data: without --data_path built-in footage, of a video its frames, made if need be."""
     name = builtin_data(config.data)
+    if name is None and config.data.dataset == "video":
+        workers = min(config.data.num_workers, os.cpu_count() or 1)
+        folder = prepared_video(config.data, footage_options(config), workers, Console(soft_wrap=True))
+        return replace(config, data=replace(config.data, data_path=folder))
     if name is None:
         return config
     root = BUILTIN[name].ensure()
@@ -152,6 +166,15 @@ def tell_index(console: Console, part: str, dataset: ViewDataset) -> None:
     for reason, count in report.left_out.items():
         names = ", ".join(report.examples.get(reason, ()))
         console.print(f"  left out {count}: {reason} ({names})", highlight=False)
+
+
+def tell_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """What looks wrong with the data; the training goes on all the same."""
+    for finding in findings:
+        advice = f"; likely cause: {finding.cause}; what to do: {finding.remedy}"
+        console.print(f"[yellow]warning[/yellow] {escape(finding.line + advice)}", highlight=False)
+    if findings:
+        console.print("check_data.py with the same options of the data looks at more of it", highlight=False)
 
 
 def fingerprints(dataset: ViewDataset, teaching: Teaching | None) -> dict[str, str]:

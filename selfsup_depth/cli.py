@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -62,6 +63,9 @@ def run(main: Callable[[], int | None]) -> int:
         return main() or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        # frees the loaders on the stack, whose workers then end in order: at exit they would be killed, and torch
+        # would report that at length
+        traceback.clear_frames(error.__traceback__)
         return 2
     except KeyboardInterrupt as stop:
         print(str(stop) or STOPPED, file=sys.stderr)

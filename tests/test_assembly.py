@@ -10,7 +10,7 @@ import torch
 from stereo_footage import write_stereo_folder
 
 from selfsup_depth import assembly
-from selfsup_depth.config import DataConfig, FootageConfig, NetworkConfig, RunConfig, TrainConfig
+from selfsup_depth.config import DataConfig, DistillConfig, FootageConfig, NetworkConfig, RunConfig, TrainConfig
 from selfsup_depth.datasets import DATASETS, HAVE_KITTI_INTRINSICS, READ_FOOTAGE_OPTIONS, index
 from selfsup_depth.datasets.builtin import BUILTIN
 from selfsup_depth.datasets.kitti_views import KittiSource
@@ -151,10 +151,18 @@ def test_the_data_sets_with_kitti_intrinsics_are_those_that_read_them():
 @pytest.mark.parametrize("dataset", sorted(set(DATASETS) - set(READ_FOOTAGE_OPTIONS)))
 def test_options_of_own_footage_are_refused_where_no_reader_looks(dataset):
     config = TrainConfig(data=DataConfig(dataset=dataset), footage=FootageConfig(fov=65.0, frame_step=2))
-    message = f"--fov and --frame_step is about footage of your own, but --dataset is {dataset}"
+    message = f"--fov and --frame_step are about footage of your own, but --dataset is {dataset}"
     with pytest.raises(UserError, match=message):
         assembly.refuse_ignored_options(config)
     assembly.refuse_ignored_options(TrainConfig(data=DataConfig(dataset=dataset)))
+
+
+def test_the_scale_of_a_teacher_network_is_refused_where_there_is_none():
+    config = TrainConfig(distill=DistillConfig(distill="true_depth", teacher_size="384"))
+    with pytest.raises(UserError, match="--teacher_size 384 is about .*--distill true_depth .*leave out --teacher_s"):
+        assembly.refuse_ignored_options(config)
+    assembly.refuse_ignored_options(replace(config, distill=DistillConfig("true_depth")))
+    assembly.refuse_ignored_options(replace(config, distill=DistillConfig("dpt_hybrid", teacher_size="384")))
 
 
 def test_a_focal_length_is_not_learnt_from_stereo():

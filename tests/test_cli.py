@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import weakref
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,23 @@ def test_unknown_option_ends_with_the_nearest_name(capsys):
 def test_switch_with_a_wrong_value_is_refused():
     with pytest.raises(UserError, match="--use_stereo is a switch"):
         parse("--use_stereo=maybe")
+
+
+def test_what_a_failed_script_held_is_freed_at_once(capsys):
+    """Loader workers that live until the interpreter's exit are killed there, which torch reports."""
+    freed = []
+
+    class Loader:
+        pass
+
+    def main():
+        loader = Loader()
+        weakref.finalize(loader, freed.append, True)
+        error = UserError("a sample is damaged")  # refers to the frame that refers to it, as torch raises it
+        raise error
+
+    assert cli.run(main) == 2
+    assert freed and "a sample is damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

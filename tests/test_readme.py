@@ -132,12 +132,13 @@ def test_every_command_of_the_table_runs(command, places, small_drive, small_roo
     rooms = builtin.BuiltinData(lambda: small_rooms, "builtin_indoor")
     monkeypatch.setitem(builtin.BUILTIN, "builtin_indoor", rooms)
     monkeypatch.setattr("selfsup_depth.tutors.load_teacher", lambda name, **_: Brightness())
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
     if command.startswith("python -m splits"):
         assert splits_main.main(["--write", str(tmp_path / "lists")]) == 0
         assert (tmp_path / "lists" / "eigen" / "test_files.txt").exists()
         return
     if command.startswith("python -m benchmarks"):
-        monkeypatch.chdir(tmp_path)
         smaller = [*shlex.split(command)[3:], *SMALLER["train.py"].split()]
         monkeypatch.setattr("sys.argv", ["benchmark", "--seeds", "0", *smaller])
         importlib.import_module(shlex.split(command)[2]).main()

@@ -39,6 +39,8 @@ class RunConfig:
     """Epochs between the weights_N folders that are kept for good; the last and the best always are."""
     save_steps: int = 0
     """Also save the last state every this many steps; 0: at the end of epochs only."""
+    skip_checks: bool = False
+    """Do not look at the data for a second before training (check_data.py looks at more, and says more)."""
 
     def __post_init__(self) -> None:
         for name in ("log_frequency", "save_frequency"):

@@ -93,13 +93,13 @@ def test_a_distilled_run_resumes_and_not_with_another_teacher(distill, tmp_path:
 
 
 def test_a_teacher_that_is_never_heard_is_warned_of_before_training(distill, capsys) -> None:
-    said = "warning the teacher is never heard: this training has 1 step, but --distill_warmup lets the student learn 200"
+    said = "warning the teacher is never heard: this training has 1 step, but --distill_warmup lets"
     distill("--distill", "true_depth", "--num_epochs", "1")
     text = capsys.readouterr().out
     assert said in text
     assert text.index(said) < text.index("epoch 1/1")
     distill("--distill", "true_depth", "--num_epochs", "1", "--distill_warmup", "0")
-    assert "never" not in capsys.readouterr().out
+    assert "the teacher" not in capsys.readouterr().out
 
 
 def test_the_built_in_rooms_train_by_their_name(rooms: Path, tmp_path: Path, monkeypatch) -> None:

@@ -1,0 +1,100 @@
+"""Data that are good have no finding: the built-in footage, and real pictures where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from preflight_looks import found, found_in, look_at_dataset
+
+from selfsup_depth.datasets import DatasetRequest, build_dataset
+from selfsup_depth.datasets.builtin import ensure_builtin_drive, ensure_builtin_indoor
+from selfsup_depth.preflight import quick_check, run_checks
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+road_stereo = pytest.mark.skipif(not (DATA / "road_stereo").is_dir(), reason=f"no road_stereo in {DATA}")
+odometry = pytest.mark.skipif(not (DATA / "kitti_odometry_02").is_dir(), reason=f"no kitti_odometry_02 in {DATA}")
+
+
+def built_in(root: Path, dataset: str):
+    return build_dataset(dataset, DatasetRequest(96, 320, (0, -1, 1, "s"), root, split=root / "splits"))
+
+
+def test_the_built_in_drive(tmp_path):
+    dataset = built_in(ensure_builtin_drive(tmp_path, frames=8, height=96, width=320, workers=1), "builtin")
+    results = run_checks(look_at_dataset(dataset))
+    assert found(results) == {}
+    assert {name for name, result in results.items() if not result.looked} == set()
+    assert quick_check(dataset, (0.1, 100.0)) == []
+
+
+def test_the_built_in_rooms(tmp_path):
+    dataset = built_in(ensure_builtin_indoor(tmp_path, frames=8, size=128, workers=1), "builtin_indoor")
+    assert found_in(look_at_dataset(dataset)) == {}
+
+
+def test_the_motorcycle():
+    dataset = build_dataset("motorcycle", DatasetRequest(192, 320, (0, "s")))
+    assert found_in(look_at_dataset(dataset)) == {}
+
+
+@road_stereo
+@pytest.mark.parametrize(("frame_ids", "part"), [((0, 1, "s"), "train"), ((0, "s"), "val")])
+def test_real_stereo_pairs(frame_ids, part):
+    request = DatasetRequest(192, 640, frame_ids, DATA / "road_stereo", part=part)
+    dataset = build_dataset("stereo_folder", request)
+    results = run_checks(look_at_dataset(dataset, moments=8))
+    assert found(results) == {}
+    asked = {"rectification", "stereo_sides", "baseline", "frame_rate" if part == "train" else "depth_unit"}
+    assert all(results[name].looked for name in asked)
+    assert quick_check(dataset, (0.1, 100.0)) == []
+
+
+def odometry_set(root: Path):
+    lines = tuple(f"2 {frame} {side}" for frame in range(20) for side in "lr")
+    return build_dataset("kitti_odom", DatasetRequest(192, 640, (0, -1, 1, "s"), root, lines=lines))
+
+
+@odometry
+def test_real_stereo_video_with_poses():
+    dataset = odometry_set(DATA / "kitti_odometry_02")
+    results = run_checks(look_at_dataset(dataset, moments=5))
+    assert found(results) == {}
+    assert results["pose_convention"].looked and results["pose_scale"].looked and results["frame_order"].looked
+    assert quick_check(dataset, (0.1, 100.0)) == []
+
+
+@pytest.fixture
+def linked_odometry(tmp_path) -> Path:
+    """The sequence again, of links: any part of it may be exchanged."""
+    sequence = tmp_path / "sequences" / "02"
+    sequence.mkdir(parents=True)
+    (tmp_path / "poses").mkdir()
+    given = DATA / "kitti_odometry_02"
+    for name in ("image_2", "image_3", "calib.txt"):
+        os.symlink(given / "sequences" / "02" / name, sequence / name)
+    os.symlink(given / "poses" / "02.txt", tmp_path / "poses" / "02.txt")
+    return tmp_path
+
+
+@odometry
+def test_real_cameras_that_are_exchanged_are_found(linked_odometry):
+    sequence = linked_odometry / "sequences" / "02"
+    (sequence / "image_2").rename(sequence / "left")
+    (sequence / "image_3").rename(sequence / "image_2")
+    (sequence / "left").rename(sequence / "image_3")
+    assert "exchange the folders" in found_in(look_at_dataset(odometry_set(linked_odometry), 4))["stereo_sides"].remedy
+
+
+@odometry
+def test_real_poses_that_are_inverted_are_found(linked_odometry):
+    path = linked_odometry / "poses" / "02.txt"
+    rows = np.loadtxt(path).reshape(-1, 3, 4)
+    path.unlink()
+    poses = np.concatenate([rows, np.tile([[[0, 0, 0, 1.0]]], (len(rows), 1, 1))], axis=1)
+    np.savetxt(path, np.linalg.inv(poses)[:, :3].reshape(-1, 12))
+    findings = found_in(look_at_dataset(odometry_set(linked_odometry), 4))
+    assert set(findings) == {"pose_convention"}
+    assert "world to camera (the inverse)" in findings["pose_convention"].cause

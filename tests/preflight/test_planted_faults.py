@@ -1,0 +1,76 @@
+"""Each fault, planted alone in good data, is found by the check that is for it, and good data has none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted_faults import FAULTS, blurred, drive, with_depth
+from preflight_looks import found_in, look_at
+
+from selfsup_depth.preflight import CHECKS, run_checks
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_and_named(name):
+    fault = FAULTS[name]
+    found = found_in(look_at(fault.make()))
+    assert fault.check in found, f"found only {list(found)}"
+    finding = found[fault.check]
+    assert fault.words in " ".join((finding.found, finding.cause, finding.remedy))
+    assert np.isfinite(finding.number) and finding.expected
+    assert set(found) <= {fault.check, *fault.echoes}
+
+
+def test_good_data_has_no_finding_and_is_looked_at_by_every_check():
+    recording = with_depth(lambda depth: np.rint(1000 * depth) / 1000)  # as 16-bit millimetres are read
+    results = run_checks(look_at(recording))
+    assert {name: result.saw for name, result in results.items() if result.findings} == {}
+    in_memory = {"bit_depth", "animation", "duplicate_files"}  # test_file_faults.py has these
+    assert {name for name, result in results.items() if not result.looked} == in_memory
+    assert set(results) == set(CHECKS)
+
+
+def test_more_than_twenty_faults_are_planted_and_every_check_has_one():
+    assert len(FAULTS) > 50
+    of_files = {"readable", "bit_depth", "animation", "duplicate_files", "missing_partners", "depth_range"}
+    assert {fault.check for fault in FAULTS.values()} == set(CHECKS) - of_files
+
+
+def test_a_depth_range_that_is_missed_is_found_and_another_one_is_named():
+    footage = look_at(drive())
+    far = found_in(replace(footage, depth_range=(0.1, 1.5)))
+    assert set(far) == {"depth_range"} and "--max_depth" in far["depth_range"].remedy
+    near = found_in(replace(footage, depth_range=(2.5, 100.0)))
+    assert set(near) == {"depth_range"} and "--min_depth" in near["depth_range"].remedy
+    suggested = float(near["depth_range"].remedy.split()[-1])
+    assert found_in(replace(footage, depth_range=(suggested, 100.0))) == {}
+
+
+def test_without_stereo_and_poses_depth_in_millimetres_is_found_all_the_same():
+    recording = replace(with_depth(lambda depth: 1000 * depth), has_poses=False)
+    found = found_in(look_at(recording, (0, -1, 1)))
+    assert set(found) == {"depth_unit"}
+    assert "neither stereo nor poses" in found["depth_unit"].found
+
+
+def test_names_that_count_backwards_are_found_whatever_the_pictures_say():
+    names = sorted(f"frame{number}.jpg" for number in range(2, 20, 2))  # as words: 10, 12, ..., 2, 4
+    finding = found_in(look_at(replace(drive(), names=names), moments=9))["frame_order"]
+    assert "frame16.jpg -> frame18.jpg -> frame2.jpg; their numbers do not count upwards" in finding.found
+
+
+@pytest.mark.parametrize("size", [(12, 40), (18, 18), (3, 5)])
+def test_pictures_too_small_to_match_are_no_trouble(size):
+    noise = np.random.default_rng(0)
+    images = [noise.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(18)]
+    K = np.array([[30.0, 0, size[1] / 2], [0, 30.0, size[0] / 2], [0, 0, 1]])
+    recording = replace(drive().copy(), left=images[:9], right=images[9:], left_K=K, right_K=K, has_depth=False)
+    run_checks(look_at(recording))
+
+
+def test_grey_pictures_without_texture_are_no_trouble():
+    grey = [np.full((60, 80, 3), 100 + 10 * n, dtype=np.uint8) for n in range(9)]
+    recording = replace(drive().copy(), left=grey, right=[blurred(image) for image in grey], has_depth=False)
+    run_checks(look_at(recording))
