@@ -68,6 +68,7 @@ def test_scripts_tame_waiting_threads_before_torch_is_loaded(script):
 
 SCRIPTS = [
     "train.py", "evaluate_depth.py", "export_gt_depth.py", "predict_depth.py", "prepare_data.py", "make_report.py",
+    "check_data.py", "evaluate_pose.py", "export_onnx.py",
 ]  # fmt: skip
 
 
