@@ -142,3 +142,8 @@ def test_errors_equal_those_of_a_reference_tool():
     assert absolute_error(predicted, truth, "none") == pytest.approx(66.809059, abs=1e-5)
     assert absolute_error(predicted, truth, "se3") == pytest.approx(33.919213, abs=1e-5)
     assert absolute_error(predicted, truth, "sim3") == pytest.approx(0.545245, abs=1e-5)
+    # its rpe_base and its path lengths over the devkit's 64 pairs of frames, from files of nine digits
+    drift = kitti_drift(predicted, truth)
+    assert drift.translation_percent == pytest.approx(29.518420920722242, rel=1e-8)
+    assert drift.rotation_deg_per_100m == pytest.approx(0.607884354607973, rel=1e-8)
+    assert drift.sub_sequences == 64
