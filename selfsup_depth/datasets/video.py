@@ -131,8 +131,10 @@ def open_video(request: DatasetRequest) -> Prepared:
 
     Raises UserError when the data path is not yet prepared.
     """
-    path = Path(request.data_path).expanduser() if request.data_path is not None else None
-    if path is not None and (path / MANIFEST).is_file():
+    if request.data_path is None:
+        raise UserError("video is read from disk: give its file as --data_path.")
+    path = Path(request.data_path).expanduser()
+    if (path / MANIFEST).is_file():
         # what the options of footage say was done when the video was prepared
         return Prepared(replace(request, options=replace(request.options, footage=FootageOptions())))
     raise UserError(

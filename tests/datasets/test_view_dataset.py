@@ -215,9 +215,16 @@ def test_lists_in_the_data_folder_are_used_before_the_default(trees, ask):
     assert dataset.report.listed == 1
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "motorcycle"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if name not in ("motorcycle", "video")])
 def test_readers_from_disk_need_a_folder_that_exists(name, ask):
     with pytest.raises(UserError, match="give its folder as --data_path"):
         build_dataset(name, ask(lines=("a 0 l",)))
     with pytest.raises(UserError, match="--data_path /nowhere/at/all is not a folder"):
         build_dataset(name, ask(lines=("a 0 l",), data_path="/nowhere/at/all"))
+
+
+def test_a_video_is_a_file_that_has_to_be_prepared(ask):
+    with pytest.raises(UserError, match="give its file as --data_path"):
+        build_dataset("video", ask())
+    with pytest.raises(UserError, match=r"--data_path /nowhere/a\.mp4 is not prepared for reading: run prepare_data.py"):
+        build_dataset("video", ask(data_path="/nowhere/a.mp4"))

@@ -168,7 +168,7 @@ def test_predict_depth_runs_the_file(files, checkpoint, tmp_path, capsys):
     [
         ({"onnx_file": None}, "--engine onnx needs the exported network"),
         ({"weights_folder": Path("runs/mdp")}, "is not read by --engine onnx"),
-        ({"precision": "bf16"}, "was exported in fp32"),
+        ({"precision": "bf16"}, "fixed.onnx is fp32: leave it out"),
     ],
 )
 def test_options_of_the_other_engine_are_refused(files, options, message):
