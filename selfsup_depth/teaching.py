@@ -20,13 +20,11 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from selfsup_depth.config import DistillConfig
 from selfsup_depth.errors import UserError
-from selfsup_depth.structures import Batch, IndexReport, Sample
+from selfsup_depth.structures import Batch, Sample
 from selfsup_depth.teachers import TeacherAbsent, TeacherInfo
 from selfsup_depth.teachers.cache import MANIFEST, Manifest, TeacherCache, open_cache, read_manifest
 from selfsup_depth.tutors import TRUE_DEPTH, Question, Tutor, build_tutor, tutor_info
 
-#: the reason that a data set's index gives for an item without depth
-NO_DEPTH = "no ground-truth depth"
 DepthOf = Callable[[int], np.ndarray | None]
 
 
@@ -70,14 +68,12 @@ class NamedSamples(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Sample: ...
 
-    @property
-    def report(self) -> IndexReport: ...
     def name(self, index: int) -> str: ...
     def depth(self, index: int) -> np.ndarray | None: ...
 
 
 def missing_from(cache: TeacherCache, samples: NamedSamples) -> list[int]:
-    """Indices of the samples that the cache has no map of."""
+    """Indices of the samples that the cache has no whole map of."""
     return [index for index in range(len(samples)) if not cache.has(samples.name(index))]
 
 
@@ -145,16 +141,14 @@ def set_up_teaching(
     """The teaching that the options ask for. With a cache, every map is in it before training starts.
 
     Args:
-        recorded: the training items as recorded: frame 0 at the training size, not augmented; with depth if
-            the tutor is `true_depth`.
+        recorded: the training items as recorded: frame 0 at the training size, not augmented; with depth, of all
+            of them, if the tutor is `true_depth`.
         say: told in words what is done.
 
     Raises:
         UserError: when the teacher or the cache cannot be used.
     """
     sees_depth = settings.distill == TRUE_DEPTH
-    if sees_depth:
-        _refuse_gaps(recorded.report)
     if settings.teacher_cache is None:
         tutor = build_tutor(settings, device)
         return Teaching(tutor.info, None, tutor)
@@ -180,12 +174,12 @@ def _filled_cache(
         tutor = build_tutor(settings, device)
     except TeacherAbsent as error:
         if made is None or made.asked != asked:
-            raise
+            raise _with_state(error, folder, asked, recorded, size) from error
         say(f"{error} The cached maps are complete and are used as they are.")
         return made.teacher, open_cache(folder, made.teacher, size)
     cache = open_cache(folder, tutor.info, size, asked)
     missing = missing_from(cache, recorded)
-    say(f"teacher cache {folder}: {len(recorded) - len(missing)} of {len(recorded)} maps are there")
+    say(f"teacher cache {folder}: {_state(cache, recorded, missing)}")
     if missing:
         fill_cache(cache, recorded, missing, tutor, device, num_workers=num_workers)
     return tutor.info, cache
@@ -199,11 +193,50 @@ def _maker_of_complete(folder: Path, recorded: NamedSamples, size: tuple[int, in
     return None if missing_from(open_cache(folder, made.teacher, size), recorded) else made
 
 
-def _refuse_gaps(report: IndexReport) -> None:
-    """With a teacher that sees depth, no other items shall be trained on than without it."""
-    without = report.left_out.get(NO_DEPTH, 0)
-    if without:
+def _state(cache: TeacherCache, recorded: NamedSamples, missing: Sequence[int]) -> str:
+    """How many maps there are, in words."""
+    told = f"{len(recorded) - len(missing)} of {len(recorded)} maps are there"
+    damaged = sum(cache.is_damaged(recorded.name(index)) for index in missing)
+    return f"{told}, {damaged} of the others damaged, to be made anew" if damaged else told
+
+
+def _with_state(
+    error: TeacherAbsent, folder: Path, asked: str, recorded: NamedSamples, size: tuple[int, int]
+) -> TeacherAbsent:
+    """That a teacher is absent, and why a cache that it was asked for once does not serve without it."""
+    made = read_manifest(folder) if (folder / MANIFEST).is_file() else None
+    if made is None or made.asked != asked:
+        return error
+    cache = open_cache(folder, made.teacher, size)
+    state = _state(cache, recorded, missing_from(cache, recorded))
+    return TeacherAbsent(f"{error} It is needed, because --teacher_cache {folder} is not complete: {state}.")
+
+
+def refuse_gaps(untold: Sequence[str], told: Sequence[str], dataset: str, *, has_depth_maps: bool) -> None:
+    """With a teacher that sees depth, no other items shall be trained on than without it.
+
+    Args:
+        untold: names of the training items without depth.
+        told: names of those with depth.
+        has_depth_maps: whether the data set can have any.
+
+    Raises UserError when an item has none.
+    """
+    if not untold:
+        return
+    if not has_depth_maps:
         raise UserError(
-            f"--distill {TRUE_DEPTH}: {without} of the {report.listed} listed items have no ground-truth depth, for "
-            f"example {report.examples[NO_DEPTH][0]}: leave them out, or choose a teacher that needs no depth."
+            f"--distill {TRUE_DEPTH} tells the data set's own depth, but --dataset {dataset} has none: choose a "
+            "teacher that needs no depth, such as dpt_hybrid."
         )
+    remedy = "add the missing depth maps (docs/datasets.md), or leave those items out of the training list (--split)"
+    if told and all(name.endswith(" r") for name in untold) and not any(name.endswith(" r") for name in told):
+        remedy = (
+            "only left images have depth, so give a folder as --split whose train_files.txt and val_files.txt list "
+            f"those alone (lines like '{told[0]}')"
+        )
+    raise UserError(
+        f"--distill {TRUE_DEPTH} tells the data set's own depth, but {len(untold)} of the {len(untold) + len(told)} "
+        f"training items of --dataset {dataset} have no ground-truth depth, for example {untold[0]}: {remedy}, or "
+        "choose a teacher that needs no depth, such as dpt_hybrid."
+    )

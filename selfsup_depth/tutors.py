@@ -12,10 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selfsup_depth.config import DistillConfig
-from selfsup_depth.teachers import TeacherInfo, TeacherSize, load_teacher, told_by_files
-
-#: The tutor that tells the data set's own depth.
-TRUE_DEPTH = "true_depth"
+from selfsup_depth.teachers import TRUE_DEPTH, TeacherInfo, TeacherSize, load_teacher, told_by_files
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stereo_footage import write_stereo_folder
 
 from selfsup_depth import assembly, cli
 from selfsup_depth.config import DistillConfig, TrainConfig
-from selfsup_depth.datasets import augment, collate
+from selfsup_depth.datasets import ViewDataset, augment, collate
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Sample
 from selfsup_depth.teachers import TeacherAbsent
 from selfsup_depth.teaching import Teaching, set_up_teaching
 from selfsup_depth.tutors import Tutor, build_tutor, tutor_info
-from tests.datasets.indoor_files import write_picture
+from tests.datasets.indoor_files import write_picture, write_unisin
 from tests.teachers.teacher_files import write_isl_file
 from tests.teaching_doubles import Counting, Samples
 
@@ -128,6 +129,28 @@ def test_a_complete_cache_of_other_weights_is_refused(tmp_path: Path) -> None:
         network_teacher(tmp_path, Small(1))
 
 
+def test_a_damaged_map_is_made_anew_and_is_why_an_absent_teacher_is_needed(tmp_path: Path) -> None:
+    file = write_isl_file(tmp_path / "dpt_hybrid_nyu.pt", "dpt_hybrid")
+    network_teacher(tmp_path, Small(2))
+    for path in (tmp_path / "c").rglob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:100])
+    file.rename(tmp_path / "elsewhere.pt")
+    said = "there is no such file .* is not complete: 0 of 2 maps are there, 2 of the others damaged"
+    with pytest.raises(TeacherAbsent, match=said):
+        network_teacher(tmp_path, Small(2))
+    (tmp_path / "elsewhere.pt").rename(file)
+    assert "0 of 2 maps are there, 2 of the others damaged, to be made anew" in network_teacher(tmp_path, Small(2))[0]
+    assert "2 of 2 maps are there" in network_teacher(tmp_path, Small(2))[0]
+
+
+def test_a_cache_at_another_teacher_size_is_said_to_be_that(tmp_path: Path) -> None:
+    write_isl_file(tmp_path / "dpt_hybrid_nyu.pt", "dpt_hybrid")
+    network_teacher(tmp_path, Small(1))
+    said = "made by the same teacher, dpt_hybrid_nyu, at another --teacher_size: it saw images at the size of the input"
+    with pytest.raises(UserError, match=said):
+        network_teacher(tmp_path, Small(1), teacher_size="64")
+
+
 # ------------------------------------------------------------------ true depth
 
 
@@ -152,12 +175,50 @@ def test_true_depth_is_told_of_every_image_or_of_none(
     for stem in ("000_0", "000_1", "001_0", "001_1", "002_0", "002_1"):
         write_picture(tmp_path / "room_0" / f"{stem}.png", 0, width=32, height=32)
         np.save(tmp_path / "room_0" / f"{stem}_depth.npy", np.ones((32, 32), np.float32))
+    assert told_with(tmp_path, "simsin", *options).report.kept == 4  # 002 is held out
     (tmp_path / "room_0" / "001_0_depth.npy").unlink()
-    words = ["--dataset", "simsin", "--data_path", str(tmp_path), "--use_stereo", "--frame_ids", "0", "--height", "64"]
+    said = "1 of the 4 training items of --dataset simsin have no ground-truth depth, for example room_0/001_0 1 l: add"
+    with pytest.raises(UserError, match=f"--distill true_depth .*{said} .*such as dpt_hybrid"):
+        told_with(tmp_path, "simsin", *options)
+
+
+def told_with(root: Path, dataset: str, *options: str) -> ViewDataset:
+    """The training set where true depth is the teacher."""
+    words = ["--dataset", dataset, "--data_path", str(root), "--use_stereo", "--frame_ids", "0", "--height", "64"]
     config = cli.parse(TrainConfig, [*words, "--width", "64", "--distill", "true_depth", *options])
     training = assembly.build_training_set(config)
-    with pytest.raises(UserError, match="have no ground-truth depth, for example room_0/001_0 .*: leave them out, or "):
-        assembly.build_teaching(config, training, CPU, 0, print)
+    teaching = assembly.build_teaching(config, training, CPU, 0, lambda text: None)
+    assert teaching is not None
+    assert teaching.complete(augment(collate([teaching.samples(training)[0]]))).teacher is not None
+    return training
+
+
+@pytest.mark.parametrize("options", [(), ("--teacher_cache", "cache")])
+def test_true_depth_of_pairs_with_left_depth_alone_is_told_of_a_list_of_left_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    footage = write_stereo_folder(tmp_path / "footage")
+    with pytest.raises(UserError, match="6 of the 12 .* example wall 0 r: only left images have depth, .*--split"):
+        told_with(footage, "stereo_folder", *options)
+    with pytest.raises(UserError) as raised:
+        told_with(footage, "folder", *options)
+    line = str(raised.value).partition("(lines like '")[2].partition("'")[0]
+    assert line == "wall 0 l"
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for part, frames in (("train", range(6)), ("val", range(3))):  # as the sentence says
+        lines = (line.replace("0", str(frame)) for frame in frames)
+        (lists / f"{part}_files.txt").write_text("\n".join(lines))
+    assert told_with(footage, "stereo_folder", "--split", str(lists), *options).report.kept == 6
+
+
+@pytest.mark.parametrize("options", [(), ("--teacher_cache", "cache")])
+def test_true_depth_of_data_that_has_none_names_the_option(tmp_path: Path, options: tuple[str, ...]) -> None:
+    write_unisin(tmp_path / "unisin", sequences=("hall_0", "hall_1"))
+    said = "--distill true_depth .*--dataset unisin has none: choose a teacher that needs no depth, such as dpt_hybrid"
+    with pytest.raises(UserError, match=said):
+        told_with(tmp_path / "unisin", "unisin", *options)
 
 
 # ------------------------------------------------------------------ which teacher

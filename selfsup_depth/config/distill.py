@@ -6,8 +6,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from selfsup_depth.config.wording import default_of
+from selfsup_depth.config.wording import default_of, they_are
 from selfsup_depth.errors import UserError
+
+#: Short side in pixels beyond which no teacher sees better: they were trained at 256 to 518.
+LARGEST_TEACHER_SIZE = 2048
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class DistillConfig:
     it runs at every step."""
     teacher_size: str = "trained"
     """Scale at which the teacher sees images: trained (its own), native (that of the input), or the short side in
-    pixels."""
+    pixels, at most 2048."""
     distill_mode: Literal["ours", "paper", "repo"] = "ours"
     """Form and weights of the terms: ours, the paper's, or those of its repository (for comparison)."""
     dist_wt: float | None = None
@@ -40,7 +43,9 @@ class DistillConfig:
         for name in ("dist_wt", "dist_spatial_wt"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
-                raise UserError(f"--{name} must not be negative, found {value:g}: 0 leaves the term out")
+                raise UserError(
+                    f"--{name} must be a finite number, 0 or more, found {value:g}: 0 leaves the term out, 0.1 is usual"
+                )
         if not 0 < self.thre < 1:
             raise UserError(f"--thre is a quantile between 0 and 1, found {self.thre:g}{default_of(self, 'thre')}")
         if self.distill_warmup is not None and self.distill_warmup < 0:
@@ -49,7 +54,12 @@ class DistillConfig:
             raise UserError(
                 f"--teacher_size is trained, native or a number of pixels, found '{self.teacher_size}'; try 384"
             )
+        if self.teacher_size.isdecimal() and int(self.teacher_size) > LARGEST_TEACHER_SIZE:
+            raise UserError(
+                f"--teacher_size {self.teacher_size} is more than {LARGEST_TEACHER_SIZE} pixels: teachers were trained "
+                "at 256 to 518, and the memory that they need grows with the fourth power of the side; try 384"
+            )
         if self.distill is None:
             given = [f"--{f.name}" for f in fields(self) if getattr(self, f.name) != f.default]
             if given:
-                raise UserError(f"{' and '.join(given)} is about a teacher: name one with --distill, e.g. dpt_hybrid")
+                raise UserError(f"{they_are(given)} about a teacher: name one with --distill, e.g. dpt_hybrid")

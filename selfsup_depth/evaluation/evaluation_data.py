@@ -31,12 +31,22 @@ from selfsup_depth.evaluation.image_list import ImageList, list_sha256
 FILE_NAME = "gt_depths.npz"
 PLAUSIBLE_SIZE = (192, 640)  # of images that a data set is opened for but that nobody will look at
 DepthMap = NDArray[np.float32]
+_IMPROVED = "proj_depth/groundtruth/image_02/NNNNNNNNNN.png: 16 bits, metres * 256, 0 = none"
+_SIMSIN = "put it beside the image, NNN_0_depth.npy for NNN_0.png: metres, 0 = none"
 #: Where a reader looks for depth, for whoever has images alone.
 WHERE_DEPTH_LIES = {
     "folder": "put it at depth/NAME.png beside the frames or left/: 16 bits, metres * 256, 0 = none",
     "stereo_folder": "put it at depth/NAME.png beside left/ of the part: 16 bits, metres * 256, 0 = none",
     "kitti": "the velodyne_points of KITTI raw are missing; unpack them too, or give exported depth by --gt_path",
-    "kitti_depth": "give the folder of KITTI's improved depth (data_depth_annotated) by --depth_path",
+    "kitti_depth": "give the folder of KITTI's improved depth (data_depth_annotated) by --depth_path, or put it into "
+    f"the drives, {_IMPROVED}",
+    "simsin": _SIMSIN,
+    "va": "put it at gt_depth_rectify/cam0_frameNNNN.depth.pfm beside camera_0/: metres",
+    "nyuv2": "put it at depth_val/NNNNN.npy beside img_val/: metres of the whole picture, 640x480",
+    "tum": "put depth/ and depth.txt beside rgb.txt: 16 bits, metres * 5000, 0 = none, within 20 ms of the images",
+    "prepared": "prepare the set anew from images that have depth, which prepare_data.py takes over",
+    "builtin": f"it is rendered into the drive, {_IMPROVED}; delete the folder, and it is rendered again",
+    "builtin_indoor": f"{_SIMSIN}; or delete the folder, and it is rendered again",
 }
 
 
@@ -199,12 +209,12 @@ def _refuse_without_depth(image_list: ImageList, request: DatasetRequest, cause:
     if not request.with_depth:
         return
     _, report = build_index(build_source(image_list.dataset, request), request.frame_ids, with_depth=True)
-    if report.kept or NO_DEPTH not in report.left_out:
+    remedy = WHERE_DEPTH_LIES.get(image_list.dataset)  # None: that layout has no depth, which `cause` says
+    if report.kept or NO_DEPTH not in report.left_out or remedy is None:
         return
-    remedy = WHERE_DEPTH_LIES.get(image_list.dataset, "put it where that layout keeps it")
     raise UserError(
         f"--eval_split {image_list.label} of --dataset {image_list.dataset} under {image_list.data_path} has no "
-        f"ground-truth depth to score against, for none of its {report.left_out[NO_DEPTH]} images, the first "
+        f"ground-truth depth to score against, for any of its {report.left_out[NO_DEPTH]} images, the first "
         f"'{report.examples[NO_DEPTH][0]}': {remedy}."
     ) from cause
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from selfsup_depth.datasets import COMES_WITH_ITS_DATA
+from selfsup_depth.datasets import COMES_WITH_ITS_DATA, refuse_unknown
 from selfsup_depth.datasets.index import item_name
+from selfsup_depth.datasets.prepared_files import read_manifest
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.protocols import PROTOCOLS, Protocol, find_protocol, protocol_of_dataset
@@ -58,6 +59,7 @@ def choose_list(config: EvaluateConfig) -> ImageList:
     Raises:
         UserError: if the options contradict each other or name what cannot be scored.
     """
+    refuse_unknown(config.dataset)
     on_disk = config.data_path is not None or config.dataset in COMES_WITH_ITS_DATA
     if not on_disk and not _needs_no_images(config):
         return _builtin_list(config)
@@ -119,7 +121,10 @@ def _builtin_list(config: EvaluateConfig) -> ImageList:
     given = [f"--{option}" for option in on_disk if getattr(config, option) is not None]
     given += ["--dataset"] if name not in BUILTIN else []
     if given:
-        raise UserError(f"{' and '.join(given)} is about data on disk: give the folder of its images as --data_path.")
+        raise UserError(
+            f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} about data on disk: give the folder of its "
+            "images as --data_path."
+        )
     protocol = find_protocol(config.protocol) if config.protocol else protocol_of_dataset(name)
     if protocol.ground_truth != "dataset":
         raise UserError(
@@ -149,7 +154,14 @@ def _protocol(config: EvaluateConfig, split: str) -> Protocol:
         return find_protocol(config.protocol)
     if split in PROTOCOLS and split in SPLITS:
         return PROTOCOLS[split]
-    return protocol_of_dataset(config.dataset)
+    return protocol_of_dataset(_origin(config))
+
+
+def _origin(config: EvaluateConfig) -> str:
+    """The data set whose protocol holds: of a prepared set that of its originals."""
+    if config.dataset != "prepared" or config.data_path is None:
+        return config.dataset
+    return read_manifest(config.data_path).made_from
 
 
 def list_sha256(names: Sequence[str]) -> str:

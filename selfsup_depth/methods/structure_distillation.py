@@ -123,9 +123,9 @@ def hardly_heard(settings: DistillConfig, steps: int) -> str | None:
         return None
     heard = "the teacher is never heard" if steps <= warmup + 1 else "the teacher never has its full weight"
     return (
-        f"{heard}: this training has {steps} steps, but --distill_warmup lets the student learn {warmup} alone and as "
-        f"many with a growing weight of the teacher; give --distill_warmup {steps // 4} (a quarter of the steps), or "
-        "train longer"
+        f"{heard}: this training has {steps} step{'' if steps == 1 else 's'}, but --distill_warmup lets the student "
+        f"learn {warmup} alone and as many with a growing weight of the teacher; give --distill_warmup {steps // 4} (a "
+        "quarter of the steps), or train longer"
     )
 
 

@@ -69,7 +69,8 @@ class Teacher:
             [B, 1, H, W] float32, a constant that may enter any graph.
 
         Raises:
-            UserError: for anything but such images, or images smaller than the teacher's patch.
+            UserError: for anything but such images, images smaller than the teacher's patch, and when the memory
+                does not suffice.
         """
         if images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise UserError(
@@ -77,6 +78,18 @@ class Teacher:
                 f"{list(images.shape)}; convert them first."
             )
         with torch.inference_mode(), torch.autocast(images.device.type, enabled=False):
-            raw = self._network(self.policy.prepare(images.float()))
+            try:
+                raw = self._network(self.policy.prepare(images.float()))
+            except RuntimeError as error:
+                if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+                    raise
+                raise self._too_large(images) from error
             sized = F.interpolate(raw, size=images.shape[-2:], mode="bilinear", align_corners=False)
         return sized.clamp(min=0)  # made outside inference_mode, so that a loss may use it
+
+    def _too_large(self, images: Tensor) -> UserError:
+        count, (height, width) = len(images), self.policy.input_size(*images.shape[-2:])
+        return UserError(
+            f"teacher {self.info.name}: the memory does not suffice for {count} images of {width}x{height} pixels, as "
+            "it sees them: give a smaller --teacher_size (native: that of the input), or choose a smaller teacher."
+        )

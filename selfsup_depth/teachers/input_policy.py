@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from selfsup_depth.errors import UserError
 
 Triple = tuple[float, float, float]
+_SHORT_SIDE = re.compile(r"short side (\w+)")
 #: "trained": the scale the teacher was trained at; "native": the size of the image; else a short side in pixels
 TeacherSize = int | Literal["trained", "native"]
 
@@ -45,7 +47,7 @@ class InputPolicy:
             return replace(self, short_side=None)
         if size < self.multiple:
             raise UserError(
-                f"teacher size {size}: expected 'trained', 'native' or a short side of at least {self.multiple} "
+                f"--teacher_size {size}: expected 'trained', 'native' or a short side of at least {self.multiple} "
                 "pixels, the teacher's patch; 384 suits most teachers."
             )
         return replace(self, short_side=size)
@@ -79,3 +81,9 @@ class InputPolicy:
     def __str__(self) -> str:
         side = "native" if self.short_side is None else str(self.short_side)
         return f"short side {side}, multiple {self.multiple}, mean {self.mean}, std {self.std}"
+
+
+def without_size(identity: str) -> tuple[str, str]:
+    """What a teacher's identity says but for the scale of its policy, and that scale ("384", "native", "" of none)."""
+    found = _SHORT_SIDE.search(identity)
+    return _SHORT_SIDE.sub("", identity), found[1] if found else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from selfsup_depth.teachers.midas_v21 import build_midas_v21, with_batch_counts
 from selfsup_depth.teachers.midas_v21_small import build_midas_v21_small
 from selfsup_depth.teachers.reading import load_strictly, read_tensors
 from selfsup_depth.teachers.table import TEACHERS, IslArchitecture, IslFile, named_by_file
-from selfsup_depth.weight_files import some
 
 _MULTIPLE = 32
 #: what DPT's networks for segmentation have: a second head, and a normalisation in the first
@@ -121,15 +120,19 @@ def recognise(path: Path, tensors: Mapping[str, Tensor]) -> IslArchitecture:
     """Which architecture a state dict belongs to; UserError names `path` if it is none of ours."""
     if of_segmentation := [key for key in tensors if key.startswith(_OF_SEGMENTATION)]:
         raise UserError(
-            f"{path}: expected a depth teacher, found a network for segmentation (as published for ADE20K; it has "
-            f"{some(of_segmentation)}), which says what is seen and not how far away: choose a teacher of depth, such "
-            "as dpt_hybrid or dpt_large."
+            f"{path}: expected a depth teacher, found a network for segmentation (as published for ADE20K, with keys "
+            f"such as {_first(of_segmentation)}), which says what is seen and not how far away: choose a teacher of "
+            "depth, such as dpt_hybrid or dpt_large."
         )
     for name, architecture in ARCHITECTURES.items():
         if architecture.mark in tensors:
             return name
     known = ", ".join(architecture.title for architecture in ARCHITECTURES.values())
     raise UserError(
-        f"{path}: expected a depth teacher of isl-org ({known}), found keys like {some(tensors)}; point at one of "
-        "their checkpoint files or at a folder in Hugging Face format."
+        f"{path}: expected a depth teacher of isl-org ({known}), found another network, with keys such "
+        f"as {_first(tensors)}; point at one of their checkpoint files or at a folder in Hugging Face format."
     )
+
+
+def _first(keys: Iterable[str]) -> str:
+    return ", ".join(list(keys)[:3])

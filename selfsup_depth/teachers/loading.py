@@ -17,7 +17,7 @@ from selfsup_depth.teachers.hugging_face import hugging_face_facts, load_hugging
 from selfsup_depth.teachers.input_policy import TeacherSize
 from selfsup_depth.teachers.isl import isl_facts, load_isl_file
 from selfsup_depth.teachers.reading import content_hash
-from selfsup_depth.teachers.table import TEACHERS, IslFile, TeacherSpec, named_by_file
+from selfsup_depth.teachers.table import TEACHERS, TRUE_DEPTH, IslFile, TeacherSpec, named_by_file
 
 _HUB_NAME = re.compile(r"^[\w-][\w.-]*/[\w.-]+$")
 
@@ -113,9 +113,10 @@ def _info(name: str, facts: Facts) -> TeacherInfo:
 
 
 def _unknown(name: str) -> UserError:
-    close = difflib.get_close_matches(name, TEACHERS, n=1)
+    names = (*TEACHERS, TRUE_DEPTH)
+    close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     return UserError(
         f"--distill {name}: expected a teacher's name, a path or a Hugging Face name (org/model), found none of them; "
-        f"{hint}names are {', '.join(TEACHERS)}."
+        f"{hint}names are {', '.join(names)}."
     )

@@ -29,7 +29,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise _no_state_dict(path, type(content).__name__)
     odd = [f"{key}: {type(value).__name__}" for key, value in content.items() if not isinstance(value, Tensor)]
     if odd:
-        raise _no_state_dict(path, f"{some(odd)} beside tensors")
+        raise _no_state_dict(path, f"entries that are no tensors, {some(odd)}")
     return {str(key): value.float() if value.is_floating_point() else value for key, value in content.items()}
 
 

@@ -40,6 +40,9 @@ class TeacherSpec:
     hub: str | None = None
 
 
+#: The name that stands for the data set's own depth, beside the networks below.
+TRUE_DEPTH = "true_depth"
+
 _DPT = "https://github.com/isl-org/DPT/releases/download/1_0"
 _MIDAS = "https://github.com/isl-org/MiDaS/releases/download/v2_1"
 

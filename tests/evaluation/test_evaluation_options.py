@@ -72,7 +72,7 @@ WEIGHTS, FILE = {"load_weights_folder": Path("weights")}, {"ext_disp_to_eval": P
         ({"eval_mono": True, "dataset": "stereo_folder", "eval_split": "eigen", **WEIGHTS}, "use --dataset kitti"),
         ({"eval_mono": True, "dataset": "stereo_folder", "protocol": "eigen", **WEIGHTS}, "--protocol stereo_folder"),
         ({"eval_mono": True, "dataset": "kitti_odom", **WEIGHTS}, "kitti_odom has no ground-truth depth"),
-        ({"eval_mono": True, "dataset": "mine", **WEIGHTS}, "mine has no ground-truth depth .* kitti, kitti_depth"),
+        ({"eval_mono": True, "dataset": "mine", **WEIGHTS}, "--dataset mine is not known .*: choose one of kitti, "),
         ({"eval_mono": True, "protocol": "garg", **WEIGHTS}, "no evaluation protocol 'garg'"),
         ({"eval_mono": True, "eval_split": "nowhere", "protocol": "eigen", **WEIGHTS}, "nowhere"),
     ],
@@ -111,12 +111,18 @@ def test_impossible_extra_metrics(options, message):
         ({"eval_split": "eigen"}, "--eval_split is"),
         ({"gt_path": Path("gt.npz")}, "--gt_path is"),
         ({"depth_path": Path("improved")}, "--depth_path is"),
-        ({"dataset": "stereo_folder", "eval_split": "val"}, "--eval_split and --dataset is"),
+        ({"dataset": "stereo_folder", "eval_split": "val"}, "--eval_split and --dataset are"),
     ],
 )
 def test_options_about_data_on_disk_without_a_path(options, named):
     with pytest.raises(UserError, match=f"{named} about data on disk: give the folder of its images as --data_path"):
         run(RedModel(), eval_mono=True, **options)
+
+
+def test_an_unknown_data_set_is_said_as_in_training():
+    said = r"--dataset builtin_rooms is not known \(did you mean builtin_indoor\?\): choose one of kitti, "
+    with pytest.raises(UserError, match=said):
+        run(RedModel(), eval_mono=True, dataset="builtin_rooms")
 
 
 def test_a_list_that_stands_in_data_which_is_not_there():

@@ -93,7 +93,7 @@ def test_a_teacher_that_agrees_up_to_scale_and_shift_costs_next_to_nothing(quant
         (5, {"distill": None}, None),
     ],
 )
-def test_a_training_too_short_for_the_warm_up_is_told_one_that_fits(steps: int, options: dict, said: str | None) -> None:
+def test_a_training_too_short_for_the_warm_up_is_told_what_fits(steps: int, options: dict, said: str | None) -> None:
     settings = DistillConfig(**{"distill": "t"} | options)
     warning = hardly_heard(settings, steps)
     assert (warning is None) == (said is None)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.teachers.input_policy import IMAGENET_MEAN, IMAGENET_STD, InputPolicy, Triple
+from selfsup_depth.teachers.input_policy import IMAGENET_MEAN, IMAGENET_STD, InputPolicy, Triple, without_size
 from selfsup_depth.teachers.isl import ARCHITECTURES
 from selfsup_depth.teachers.table import TEACHERS
 
@@ -48,8 +48,15 @@ def test_the_scale_can_be_chosen() -> None:
     assert DPT.at("native").input_size(256, 256) == (256, 256)
     assert DPT.at(192).input_size(256, 512) == (192, 384)
     assert len({str(DPT), str(DPT.at("native")), str(DPT.at(192))}) == 3
-    with pytest.raises(UserError, match="teacher size 16: expected 'trained', 'native' or a short side of at least 32"):
+    with pytest.raises(UserError, match="--teacher_size 16: expected 'trained', 'native' or a short side of at least"):
         DPT.at(16)
+
+
+def test_an_identity_is_compared_apart_from_the_scale() -> None:
+    at_384, native, other = (f"dpt; {policy}" for policy in (DPT, DPT.at("native"), InputPolicy(384, 14)))
+    assert without_size(at_384)[0] == without_size(native)[0] != without_size(other)[0]
+    assert (without_size(at_384)[1], without_size(native)[1]) == ("384", "native")
+    assert without_size("true depth") == ("true depth", "")
 
 
 def test_images_are_normalised_per_channel() -> None:

@@ -165,6 +165,7 @@ def test_networks_for_segmentation_are_called_by_their_name(
         load_teacher(str(path))
     assert str(error.value).startswith(f"{path}: expected a depth teacher, ")
     assert "choose a teacher of depth" in str(error.value)
+    assert "with keys such as scratch.output_conv.1." in str(error.value)
 
 
 def test_another_architecture_than_the_name_says_is_refused(tmp_path: Path, hybrid_file: Path) -> None:
@@ -194,11 +195,11 @@ BROKEN: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     "page": (lambda path, _: path.write_text("<html>"), "damaged or incomplete"),
     "empty": (lambda path, _: torch.save({}, path), "expected a teacher's state dict .* found dict"),
     "list": (lambda path, _: torch.save([1], path), "expected a teacher's state dict .* found list"),
-    "numbers": (lambda path, _: torch.save({"a": 1}, path), r"found 1 \(a: int\) beside tensors"),
+    "numbers": (lambda path, _: torch.save({"a": 1}, path), r"found entries that are no tensors, 1 \(a: int\)"),
     "optimizer": (lambda path, _: torch.save({"optimizer": {}}, path), "found NoneType"),
     "resnet": (
         lambda path, _: torch.save({"conv1.weight": torch.zeros(1)}, path),
-        r"expected a depth teacher of isl-org \(DPT-Hybrid, DPT-Large, MiDaS v2.1 .*found keys like 1 \(conv1.weight\)",
+        r"expected a depth teacher of isl-org \(DPT-Hybrid, DPT-Large, MiDaS .*, with keys such as conv1.weight; point",
     ),
 }
 

@@ -58,8 +58,10 @@ def test_an_unknown_name_lists_the_names_and_the_nearest() -> None:
         load_teacher("dpt_hybird")
     assert "did you mean dpt_hybrid?" in str(error.value)
     assert ", ".join(TEACHERS) in str(error.value)
-    with pytest.raises(UserError, match="found none of them; names are dpt_hybrid, "):
+    with pytest.raises(UserError, match="found none of them; names are dpt_hybrid, .*, true_depth"):
         load_teacher("qqqq")
+    with pytest.raises(UserError, match="did you mean true_depth?"):  # no network, but something that can be asked for
+        load_teacher("true_deph")
 
 
 @pytest.mark.parametrize("path", ["absent.pt", "./absent", "/absent/folder", "~/absent"])

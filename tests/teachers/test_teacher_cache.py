@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.teachers.cache import Manifest, TeacherCache, open_cache, read_manifest
 from selfsup_depth.teachers.contract import TeacherInfo
+from selfsup_depth.teachers.input_policy import InputPolicy
 
 SIZE = (6, 8)
 INFO = TeacherInfo("dpt_hybrid", "relative_disparity", "abc")
@@ -76,8 +79,46 @@ def test_the_same_teacher_finds_its_maps_again(cache: TeacherCache) -> None:
 
 
 def test_a_cache_of_another_teacher_is_refused(cache: TeacherCache) -> None:
+    cache.write("a", image(), torch.ones(1, *SIZE))
     with pytest.raises(UserError, match=r"made by another teacher, dpt_hybrid \(abc\), than dpt_large \(xyz\)"):
         open_cache(cache.folder.parent, TeacherInfo("dpt_large", "relative_disparity", "xyz"), SIZE)
+
+
+def test_a_cache_without_maps_is_taken_over(cache: TeacherCache) -> None:
+    """Its maker failed before the first map, or its maps were deleted."""
+    folder = cache.folder.parent
+    cache.folder.mkdir()
+    (cache.folder / "00.host-12.partial").touch()  # a map that was never finished
+    other = TeacherInfo("dpt_large", "relative_disparity", "xyz")
+    assert not open_cache(folder, other, SIZE, "dpt_large, size trained").has("a")
+    assert read_manifest(folder) == Manifest(other, "dpt_large, size trained")
+
+
+def test_maps_of_two_teachers_in_one_folder_are_told_apart(cache: TeacherCache) -> None:
+    """Both opened it before either had a map."""
+    other = open_cache(cache.folder.parent, TeacherInfo("dpt_large", "relative_disparity", "xyz"), SIZE)
+    cache.write("a", image(), torch.ones(1, *SIZE))
+    with pytest.raises(UserError, match=r"the map of 'a' was made by another teacher than the one in teacher\.json"):
+        other.read("a", image())
+
+
+def test_a_map_that_does_not_say_its_teacher_is_of_the_folders(cache: TeacherCache) -> None:
+    cache.write("a", image(), torch.ones(1, *SIZE))
+    path = next(cache.folder.rglob("*.safetensors"))
+    with safe_open(path, framework="pt") as file:
+        said = {name: value for name, value in file.metadata().items() if name != "teacher"}
+    safetensors.torch.save_file({"map": torch.ones(1, *SIZE, dtype=torch.float16)}, path, metadata=said)
+    assert cache.read("a", image()).shape == (1, *SIZE)
+
+
+def test_another_size_of_the_same_teacher_is_said_to_be_that(tmp_path: Path) -> None:
+    policy = InputPolicy(384, 32)
+    infos = [replace(INFO, identity=f"abc; {policy.at(size)}") for size in ("trained", "native", 64)]
+    open_cache(tmp_path, infos[0], SIZE).write("a", image(), torch.ones(1, *SIZE))
+    then = "at another --teacher_size: it saw images at a short side of 384 pixels then and is to see them at"
+    for info, now in zip(infos[1:], ("the size of the input now", "a short side of 64 pixels now"), strict=True):
+        with pytest.raises(UserError, match=f"was made by the same teacher, dpt_hybrid, {then} {now}"):
+            open_cache(tmp_path, info, SIZE)
 
 
 def test_a_map_of_another_image_is_refused(cache: TeacherCache) -> None:
@@ -117,6 +158,17 @@ def test_a_damaged_map_is_named(cache: TeacherCache, damage: str) -> None:
         path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(UserError, match=f"{path.name}.*delete the file"):
         cache.read("a", image())
+
+
+@pytest.mark.parametrize("left", [0, 50, 2 * SIZE[0] * SIZE[1]])
+def test_a_truncated_map_is_found_by_its_size_and_made_anew(cache: TeacherCache, left: int) -> None:
+    cache.write("a", image(), torch.ones(1, *SIZE))
+    assert not cache.is_damaged("a") and not cache.is_damaged("never written")
+    path = next(cache.folder.rglob("*.safetensors"))
+    path.write_bytes(path.read_bytes()[:left])
+    assert cache.is_damaged("a") and not cache.has("a")
+    cache.write("a", image(), torch.ones(1, *SIZE))
+    assert cache.has("a") and not cache.is_damaged("a")
 
 
 def test_a_map_that_cannot_be_written_leaves_nothing_behind(

@@ -49,6 +49,29 @@ def test_the_network_is_in_eval_mode_without_gradients() -> None:
     assert network.seen[0][2]  # no graph is recorded, not even a hidden one
 
 
+class Greedy(nn.Module):
+    """Asks for more memory than there is."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.empty(2**50)
+
+
+class OnCard(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+@pytest.mark.parametrize("network", [Greedy(), OnCard()])
+def test_too_little_memory_is_said_with_the_size_that_the_teacher_sees(network: nn.Module) -> None:
+    with pytest.raises(UserError, match="teacher test: the memory .* for 2 images of 128x64 .* smaller --teacher_size"):
+        teacher(network)(torch.rand(2, 3, 48, 96))
+
+
+def test_another_error_of_the_network_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="expected input.* to have 5 channels"):
+        teacher(nn.Conv2d(5, 1, 3))(torch.rand(1, 3, 64, 64))
+
+
 def test_a_loss_reaches_the_student_and_not_the_teacher() -> None:
     network = Expert()
     asked = teacher(network)
