@@ -36,6 +36,7 @@ with cli.quiet_ctrl_c():
         describe,
         footage_options,
         refuse_ignored_options,
+        shared_camera,
     )
     from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
     from selfsup_depth.config import TrainConfig
@@ -188,15 +189,17 @@ def describe_at(
     training: CheckpointMeta, method: Method, dataset: ViewDataset
 ) -> Callable[[Position, Validation | None], CheckpointMeta]:
     """How the trainer describes a checkpoint: the training, where it stands and what it has reached."""
-    first = dataset.recorded()[0].intrinsics[0]
+    shared = shared_camera(dataset)
 
     def describe_now(position: Position, result: Validation | None) -> CheckpointMeta:
         score, protocol = (result.values, result.protocol) if result else (None, None)
-        camera = method.camera(first)
+        intrinsics = None
+        if shared is not None:
+            camera = method.camera(shared)
+            intrinsics = (*camera.diagonal()[:2].tolist(), *camera[:2, 2].tolist())
         return replace(
-            training, step=position.step, epoch=position.epoch, score=score, protocol=protocol,
-            intrinsics=(*camera.diagonal()[:2].tolist(), *camera[:2, 2].tolist()),
-        )  # fmt: skip
+            training, step=position.step, epoch=position.epoch, score=score, protocol=protocol, intrinsics=intrinsics
+        )
 
     return describe_now
 

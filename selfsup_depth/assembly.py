@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 
 import torch
+from torch import Tensor
 
 from selfsup_depth import __version__, cli
 from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint, load_into
@@ -216,11 +217,15 @@ def _from_checkpoint(run: RunConfig, request: MethodRequest) -> Method:
     assert run.load_weights_folder is not None
     random_state = torch.get_rng_state()
     method = build_method(run.method, _from_scratch(request))
-    wanted = networks_to_load(run.models_to_load, method)
+    checkpoint = load_checkpoint(run.load_weights_folder, format=run.weights_format)
+    named = run.models_to_load
+    if named == RunConfig().models_to_load and "intrinsics" in checkpoint.state_dicts:
+        named = (*named, "intrinsics")  # what was learnt of the camera belongs to the depth and the poses
+    wanted = networks_to_load([name for name in named if name != "intrinsics" or name in method.networks], method)
     if set(wanted) != set(method.networks):
         torch.set_rng_state(random_state)
         method = build_method(run.method, request)
-    load_into(method.networks, load_checkpoint(run.load_weights_folder, format=run.weights_format), wanted)
+    load_into(method.networks, checkpoint, wanted)
     return method
 
 
@@ -234,6 +239,19 @@ def networks_to_load(named: Sequence[str], method: Method) -> list[str]:
             f"{', '.join(method.networks)}"
         )
     return wanted
+
+
+#: Training images whose cameras are compared, and how much they may differ: drives of KITTI differ by more.
+COMPARED, SAME_CAMERA = 8, 0.01
+
+
+def shared_camera(training: ViewDataset) -> Tensor | None:
+    """[3, 3] the camera of the training images, in pixels of the network's input; None where they have several."""
+    recorded = training.recorded()
+    chosen = {round(place * (len(recorded) - 1) / (COMPARED - 1)) for place in range(COMPARED)}
+    cameras = torch.stack([recorded[index].intrinsics[0] for index in sorted(chosen)])
+    spread = (cameras - cameras[0]).abs().amax() / cameras[0, 0, 0]
+    return cameras[0] if spread <= SAME_CAMERA else None
 
 
 def describe(config: TrainConfig, method: Method, scale_source: str) -> CheckpointMeta:

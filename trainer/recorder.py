@@ -135,6 +135,6 @@ class Recorder:
 
     def _save(self, folder: Path, validation: Validation | None, state: dict[str, Any] | None = None) -> None:
         self.guard.check()
-        meta = self.hooks.describe(self.state.position, validation)
-        with self.state.average.applied():
+        with self.state.average.applied():  # a description can depend on the weights that are saved
+            meta = self.hooks.describe(self.state.position, validation)
             save_checkpoint(folder, dict(self.state.method.networks.items()), meta, state)

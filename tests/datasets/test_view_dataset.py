@@ -226,5 +226,5 @@ def test_readers_from_disk_need_a_folder_that_exists(name, ask):
 def test_a_video_is_a_file_that_has_to_be_prepared(ask):
     with pytest.raises(UserError, match="give its file as --data_path"):
         build_dataset("video", ask())
-    with pytest.raises(UserError, match=r"--data_path /nowhere/a\.mp4 is not prepared for reading: run prepare_data.py"):
+    with pytest.raises(UserError, match=r"--data_path /nowhere/a\.mp4 is not prepared for reading"):
         build_dataset("video", ask(data_path="/nowhere/a.mp4"))
