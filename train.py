@@ -61,6 +61,10 @@ with cli.quiet_ctrl_c():
     from trainer.state import Position
 
 
+#: A learnt focal length this near to its start has not been learnt.
+HARDLY_MOVED = 0.02
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     console = Console(soft_wrap=True)
     config = read_options(argv)
@@ -100,7 +104,7 @@ def train(config: TrainConfig, console: Console) -> int:
     trainer.fit()
     show_result(folder, held_out, protocol, device, console)
     if config.network.learn_intrinsics:
-        console.print(learnt_camera(folder), highlight=False)
+        console.print(learnt_camera(folder, training), highlight=False)
     if findings := findings_of(folder):
         console.print(f"[yellow]warning[/yellow] while training: {'; '.join(findings)}", highlight=False)
     return 0
@@ -204,15 +208,21 @@ def describe_at(
     return describe_now
 
 
-def learnt_camera(folder: Path) -> str:
+def learnt_camera(folder: Path, training: ViewDataset) -> str:
     """What --learn_intrinsics found, in words."""
-    best = find_checkpoint(folder / "models" / "best")
+    best, start = find_checkpoint(folder / "models" / "best"), shared_camera(training)
     meta = load_checkpoint(best).meta if best else None
-    if meta is None or meta.intrinsics is None:
-        return "no checkpoint says what focal length was learnt"
-    focal = meta.intrinsics[0] / meta.width
+    if meta is None or meta.intrinsics is None or start is None:
+        return "the focal length that was learnt belongs to several cameras; nothing sums it up"
+    focal, began = meta.intrinsics[0] / meta.width, float(start[0, 0]) / meta.width
     degrees = 2 * math.degrees(math.atan(0.5 / focal))
-    return f"learnt focal length: {focal:.3f} image widths (horizontal field of view {degrees:.1f} degrees)"
+    told = f"learnt focal length: {focal:.3f} image widths (horizontal field of view {degrees:.1f} degrees)"
+    if abs(focal / began - 1) < HARDLY_MOVED:
+        told += (
+            f"; that is where it started ({began:.3f}): too few steps, or a camera that hardly turns, tell nothing "
+            "about it, so do not trust it"
+        )
+    return told
 
 
 def judge(

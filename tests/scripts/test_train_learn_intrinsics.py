@@ -63,6 +63,13 @@ def test_footage_without_calibration_trains_and_its_camera_is_told(frames, tmp_p
     assert train.main([*options, *again]) == 0
     continued = tmp_path / "again" / "mdp" / "models" / "last"
     assert focal_told(continued) == pytest.approx(focal_told(best), rel=1e-5)
+    assert "that is where it started" not in told.string
+
+
+def test_a_focal_length_that_was_not_learnt_is_not_sold_as_learnt(frames, tmp_path, capsys):
+    options = ["--dataset", "folder", "--data_path", str(frames), "--learn_intrinsics", *SMALL]
+    assert train.main([*options, "--log_dir", str(tmp_path), "--learning_rate", "1e-12"]) == 0
+    assert "that is where it started (0.866): too few steps" in capsys.readouterr().out
 
 
 def test_one_camera_is_told_and_several_are_not(frames):
