@@ -25,7 +25,7 @@ with cli.quiet_ctrl_c():
 
     from selfsup_depth.assembly import build_validation_set
     from selfsup_depth.config import TrainConfig
-    from selfsup_depth.evaluation.protocols import protocol_of_dataset
+    from selfsup_depth.evaluation.protocols import protocol_of_validation
     from selfsup_depth.evaluation.validation import ValidationSet
     from selfsup_depth.outcome import FinishedRun, write_run_report
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dataset = build_validation_set(config)
     workers = min(options.num_workers, os.cpu_count() or 1)
     held_out = ValidationSet(dataset, config.optimizer.batch_size, workers)
-    protocol = protocol_of_dataset(config.data.dataset) if dataset.has_depth else None
+    protocol = protocol_of_validation(dataset)
     device = torch.device("cuda" if torch.cuda.is_available() and not options.no_cuda else "cpu")
     write_run_report(
         run, held_out, protocol, device, Console(soft_wrap=True),

@@ -46,10 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     engine = build_engine(config.engine, request)
     meta = engine.meta
+    print(f"engine: {config.engine} on {engine.runs_on}")
     if meta.origin:
         print(f"{engine.weights}: {meta.origin}")
     plan = make_plan(config, source, meta)
-    origin = Origin(meta, engine.weights, config.engine, config.precision, config.temporal_smoothing)
+    origin = Origin(meta, engine.weights, config.engine, engine.runs_on, config.precision, config.temporal_smoothing)
     results = Results(plan, origin)
     run = Run(source, engine, results, run_settings(config, source, plan), cameras_of(config, source, meta))
     try:
@@ -80,10 +81,7 @@ def run_settings(config: PredictConfig, source: Source, plan: Plan) -> RunSettin
     )
 
 
-def cameras_of(config: PredictConfig, source: Source, meta: CheckpointMeta) -> PictureCameras | None:
-    """None where no point cloud is asked for."""
-    if "ply" not in config.outputs:
-        return None
+def cameras_of(config: PredictConfig, source: Source, meta: CheckpointMeta) -> PictureCameras:
     folder = None if source.is_live else config.image_path.absolute().parent
     return PictureCameras(FootageOptions(calibration=config.calibration, fov=config.fov), folder, meta)
 

@@ -36,6 +36,7 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.preparation.summary import next_command, summary
     from selfsup_depth.preparation.tasks import dataset_task, video_task
     from selfsup_depth.preparation.undistorted_source import through_pinholes
+    from train import tell_index
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if asked.data.dataset == "video":
         task = video_task(asked.data, footage_options(asked), workers)
     else:
-        task = task_of_images(asked, config.output, workers)
+        task = task_of_images(asked, config.output, workers, console)
     made = prepare(task, folder, console)
     if not made:
         console.print(f"{folder} is prepared already, with the same options from the same footage", highlight=False)
@@ -66,7 +67,7 @@ def with_builtin(data: DataConfig) -> DataConfig:
     return replace(data, data_path=root, dataset=name, split=str(root / "splits"))
 
 
-def task_of_images(asked: TrainConfig, output: OutputConfig, workers: int) -> Task:
+def task_of_images(asked: TrainConfig, output: OutputConfig, workers: int, console: Console) -> Task:
     """What training on this data would look at, through cameras without distortion."""
     if asked.data.dataset == "prepared":
         raise UserError(
@@ -76,6 +77,8 @@ def task_of_images(asked: TrainConfig, output: OutputConfig, workers: int) -> Ta
     readers = replace(asked, footage=replace(asked.footage, min_motion=0.0))  # motion is measured here, not there
     refuse_ignored_options(readers)
     parts = build_training_set(readers, through_pinholes), build_validation_set(readers, through_pinholes)
+    for part, dataset in zip(("training", "validation"), parts, strict=True):
+        tell_index(console, part, dataset)
     return dataset_task(asked.data, footage_options(asked), parts, output.keep_depth, workers)
 
 

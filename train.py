@@ -43,7 +43,7 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.datasets import RawBatch, ViewDataset, augment, collate
     from selfsup_depth.datasets.builtin import BUILTIN
     from selfsup_depth.errors import UserError
-    from selfsup_depth.evaluation.protocols import Protocol, protocol_of_dataset
+    from selfsup_depth.evaluation.protocols import Protocol, protocol_of_validation
     from selfsup_depth.evaluation.validation import ValidationSet, validate_depth, validate_losses
     from selfsup_depth.methods import find_method
     from selfsup_depth.methods.structure_distillation import hardly_heard
@@ -90,7 +90,7 @@ def train(config: TrainConfig, console: Console) -> int:
     prepare_run_folder(folder, cli.as_flat_dict(config), config.run.resume, console)
 
     held_out = ValidationSet(validation, config.optimizer.batch_size, workers)
-    protocol = protocol_of_dataset(validation.source.made_from or config.data.dataset) if validation.has_depth else None
+    protocol = protocol_of_validation(validation)
     hooks = Hooks(
         describe=describe_at(describe(config, method, scale_source), method, training),
         validate=judge(held_out, protocol, device),

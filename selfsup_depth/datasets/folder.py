@@ -147,10 +147,19 @@ class Folder(ViewSource):
     def rig(self, view: SplitLine) -> CameraRig:
         """The cameras of a clip as they are described, scaled to its images; they may be distorted, not rectified.
 
-        Raises UserError when nothing tells them.
+        Raises UserError when nothing tells them, and when images of one clip tell different ones.
         """
         sequence = self.clips.sequence(view.folder)
-        return self._cameras.rig(view.folder, sequence.folder, self.image_path(view))
+        return self._cameras.rig(
+            view.folder, sequence.folder, self.image_path(view), lambda: self._images_of_clip(view.folder)
+        )
+
+    def _images_of_clip(self, clip: str) -> list[str]:
+        """Every image of a clip, of both sides where both exist."""
+        frames = [number for name, number in self.clips.frames if name == clip]
+        sides = SIDES if self.clips.sequence(clip).is_stereo else SIDES[:1]
+        paths = [self.image_path(SplitLine(clip, number, side)) for number in frames for side in sides]
+        return [path for path in paths if self.files.has(path)]
 
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         return folder_cameras.intrinsics_of(self.rig(view), view.side or "l", (width, height), self.image_path(view))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PIL import Image
@@ -9,12 +10,15 @@ from torch import Tensor
 
 from geometry.se3 import invert_transform
 from selfsup_depth.datasets.cameras import CameraRig, RigFinder, fit_camera
+from selfsup_depth.datasets.cameras.lens_facts import camera_of_exif
 from selfsup_depth.datasets.cameras.rigs import ASPECT_TOLERANCE
 from selfsup_depth.datasets.images import read_image
 from selfsup_depth.datasets.request import FootageOptions
 from selfsup_depth.errors import UserError
 
 WHOLE_BYTES = ("1", "L", "P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr")  # Pillow's modes of up to 8 bits a channel
+#: Focal lengths of one lens that EXIF tells differ by rounding; 26 and 27 mm of a zoom differ by 4 %.
+FOCAL_TOLERANCE = 0.02
 
 
 class FolderCameras:
@@ -26,12 +30,17 @@ class FolderCameras:
         self._rigs: dict[str, CameraRig] = {}
         self._from_right: dict[str, Tensor] = {}  # clip -> left_T_right
 
-    def rig(self, clip: str, folder: str, image: str) -> CameraRig:
+    def rig(self, clip: str, folder: str, image: str, images: Callable[[], Iterable[str]]) -> CameraRig:
         """The rig of a clip whose sequence lies in `folder`, scaled to one of its images.
 
-        Raises UserError when nothing tells the camera, and for numbers that cannot be those of the image.
+        Args:
+            images: lists all of the clip's, which are asked where EXIF alone tells the camera.
+
+        Raises UserError when nothing tells the camera, for numbers that cannot be those of the image, and for a zoom.
         """
         if clip not in self._rigs:
+            if self._finder.asks_each_image(Path(folder), self._highest):
+                _refuse_zoom(images())
             self._rigs[clip] = self._finder.find(
                 Path(folder), Path(image), image_size(image), scene=clip, highest=self._highest
             )
@@ -48,6 +57,23 @@ class FolderCameras:
         if clip not in self._from_right:
             self._from_right[clip] = invert_transform(right_T_left)
         return self._from_right[clip]
+
+
+def _refuse_zoom(images: Iterable[str]) -> None:
+    """Raises UserError when EXIF tells different focal lengths; an image whose EXIF tells none is like the others."""
+    first: tuple[str, float] | None = None
+    for image in images:
+        told = camera_of_exif(Path(image))
+        if told is None:
+            continue
+        focal = float(told[0].intrinsics[0, 0]) / max(told[0].size)
+        first = first or (image, focal)
+        if abs(focal / first[1] - 1) > FOCAL_TOLERANCE:
+            raise UserError(
+                f"The EXIF of {first[0]} tells a focal length of {first[1]:.3f} of the longer side and that of {image} "
+                f"{focal:.3f}, but one camera is expected in a sequence: put images of another zoom or lens into a "
+                "folder of their own, or give the camera of all with --calibration or --fov."
+            )
 
 
 def intrinsics_of(rig: CameraRig, side: str, size: tuple[int, int], image: str) -> Tensor:

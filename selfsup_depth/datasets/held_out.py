@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
 
 HELD_OUT = "held out for validation"
@@ -11,8 +12,10 @@ KEPT_APART = "next to frames held out for validation"
 Frame = tuple[str, int]  # scene, number
 #: Fewer scenes than this are divided inside, where they are long enough: one of them would be too much to hold out.
 SCENES_TO_HOLD_OUT_OF = 10
-#: A block is held out of about this many frames, and of no fewer than so many whole samples; at most so many blocks.
-SEGMENT, SAMPLES_OF_A_SEGMENT, MOST_BLOCKS = 100, 20, 10
+#: A block is held out of about this many frames; at most so many blocks.
+SEGMENT, MOST_BLOCKS = 100, 10
+#: Scenes that have so much of their numbers in common may be cameras that recorded at the same time.
+SAME_NUMBERS = 0.9
 
 
 def hold_out(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], set[Frame]]:
@@ -20,35 +23,86 @@ def hold_out(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], set[Frame
 
     With many scenes, or with short ones alone, as `hold_out_the_last`. `reach` is the furthest neighbour in time that a
     sample looks at: the `2 * reach` frames on either side of a block belong to neither, so that no image which a
-    held-out sample looks at is looked at by training.
+    held-out sample looks at is looked at by training. The blocks do not depend on it: whoever opens the data with
+    other neighbours finds the same frames held out.
+
+    Of few scenes, those of nearly the same numbers are divided alike: they may be cameras that recorded at the same
+    time, and one must not be trained on what another is validated on.
+
+    Raises UserError when `reach` is so long that nothing is left between the blocks.
     """
     ordered = list(dict.fromkeys(frames))
-    by_scene: dict[str, list[int]] = {}
+    group_of = _groups(ordered)
+    by_group: dict[str, list[int]] = {}
     for scene, number in ordered:
-        by_scene.setdefault(scene, []).append(number)
-    segment = max(SEGMENT, SAMPLES_OF_A_SEGMENT * (1 + 2 * reach))
-    blocks = {scene: min(len(numbers) // segment, MOST_BLOCKS) for scene, numbers in by_scene.items()}
-    if len(by_scene) >= SCENES_TO_HOLD_OUT_OF or sum(blocks.values()) < 2:
-        return hold_out_the_last(ordered, reach)
+        by_group.setdefault(group_of[scene], []).append(number)
+    moments = {group: sorted(set(numbers)) for group, numbers in by_group.items()}
+    blocks = {group: min(len(numbers) // SEGMENT, MOST_BLOCKS) for group, numbers in moments.items()}
+    if len(group_of) >= SCENES_TO_HOLD_OUT_OF or sum(blocks.values()) < 2:
+        together = [(group_of[scene], number) for scene, number in ordered]
+        kept, held_out = hold_out_the_last(together, reach)
+    else:
+        kept, held_out = _divided_inside(moments, blocks, reach)
+    own_kept = {frame for frame in ordered if (group_of[frame[0]], frame[1]) in kept}
+    own_held_out = {frame for frame in ordered if (group_of[frame[0]], frame[1]) in held_out}
+    return own_kept - _next_to(own_held_out, ordered, 2 * reach), own_held_out
+
+
+def _groups(frames: Sequence[Frame]) -> dict[str, str]:
+    """Scene -> the first scene that has nearly the same numbers; of many scenes each by itself."""
+    numbers: dict[str, set[int]] = {}
+    for scene, number in frames:
+        numbers.setdefault(scene, set()).add(number)
+    if len(numbers) >= SCENES_TO_HOLD_OUT_OF:
+        return {scene: scene for scene in numbers}
+    firsts: dict[str, str] = {}
+    for scene, own in numbers.items():
+        alike = (
+            first
+            for first in dict.fromkeys(firsts.values())
+            if len(own & numbers[first]) >= SAME_NUMBERS * len(own | numbers[first])
+        )
+        firsts[scene] = next(alike, scene)
+    return firsts
+
+
+def _divided_inside(
+    moments: Mapping[str, Sequence[int]], blocks: Mapping[str, int], reach: int
+) -> tuple[set[Frame], set[Frame]]:
     kept: set[Frame] = set()
     held_out: set[Frame] = set()
+    for scene, numbers in moments.items():
+        spans = _blocks(len(numbers), blocks[scene])
+        held_out |= {(scene, number) for first, last in spans for number in numbers[first:last]}
+        apart = {i for first, last in spans for i in range(first - 2 * reach, last + 2 * reach)}
+        kept |= {(scene, number) for i, number in enumerate(numbers) if i not in apart}
+    if not kept:
+        raise UserError(
+            f"--frame_ids look {reach} frames away, which leaves nothing to train on between the frames that are held "
+            f"out for validation of every {SEGMENT}: give nearer neighbours, or list both parts in train_files.txt "
+            "and val_files.txt of a folder given as --split"
+        )
+    return kept, held_out
+
+
+def _next_to(held_out: set[Frame], frames: Iterable[Frame], guard: int) -> set[Frame]:
+    """Frames at most `guard` places from a held-out one of their scene: a camera that lacks frames has others there."""
+    by_scene: dict[str, list[int]] = {}
+    for scene, number in frames:
+        by_scene.setdefault(scene, []).append(number)
+    near: set[Frame] = set()
     for scene, numbers in by_scene.items():
         numbers.sort()
-        for first, last in _blocks(len(numbers), blocks[scene]):
-            held_out |= {(scene, number) for number in numbers[first:last]}
-        apart = {i for first, last in _blocks(len(numbers), blocks[scene]) for i in _around(first, last, 2 * reach)}
-        kept |= {(scene, number) for i, number in enumerate(numbers) if i not in apart}
-    return kept, held_out
+        held = [i for i, number in enumerate(numbers) if (scene, number) in held_out]
+        places = {place for i in held for place in range(max(i - guard, 0), i + guard + 1)}
+        near |= {(scene, numbers[place]) for place in places if place < len(numbers)}
+    return near
 
 
 def _blocks(frames: int, count: int) -> list[tuple[int, int]]:
     """First and one after the last of each block: a tenth in the middle of each of `count` equal segments."""
     starts = [round((block + 0.45) * frames / count) for block in range(count)]
     return [(first, first + round(0.1 * frames / count)) for first in starts]
-
-
-def _around(first: int, last: int, guard: int) -> range:
-    return range(first - guard, last + guard)
 
 
 def hold_out_the_last(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], set[Frame]]:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from selfsup_depth.datasets.held_out import Frame, frames_left_out, furthest_neighbour, hold_out, more_to_validate_on
+from selfsup_depth.datasets.index import PURPOSE, item_name
 from selfsup_depth.datasets.kitti_devkit import RectifiedCamera, read_odometry_calibration, read_poses, read_times
-from selfsup_depth.datasets.kitti_views import KittiSource, camera_number
+from selfsup_depth.datasets.kitti_views import MISSING_FILES, KittiSource, camera_number
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.errors import UserError
-from splits import SplitLine
+from splits import SplitLine, parse_line, read_split
 
 #: calib.txt does not say its image size. KITTI's principal points lie within 5 % of the centre of their
 #: images; of images resized to 1024x320 or less they would be off by 9 % or more.
 CENTRE_TOLERANCE = 0.08
+#: What the published list divides: these parts share the sequences.
+DIVIDED = ("train", "val")
 
 
 class KittiOdometry(KittiSource):
-    """There is no ground-truth depth; the trajectory is known where it is published (00 to 10)."""
+    """There is no ground-truth depth; the trajectory is known where it is published (00 to 10).
+
+    Where nobody names a list and the published one has no image here for training or for validation, all frames of the
+    sequences that are here are used, and about a tenth of them is held out (`held_out`).
+    """
 
     name = "kitti_odom"
     default_split = "odom"
@@ -36,6 +46,56 @@ class KittiOdometry(KittiSource):
             raise ValueError(
                 "does not begin with a sequence number, expected lines like '9 0 l' as in an odometry --split"
             )
+
+    def items(self) -> Sequence[SplitLine]:
+        if self._part_without_images is None:
+            return super().items()
+        kept, held_out = self._division
+        frames = kept if self.request.part == "train" else held_out
+        return [view for view in self._views_here if (view.folder, view.frame) in frames]
+
+    def left_out_beforehand(self) -> Mapping[str, Sequence[str]]:
+        if self._part_without_images is None or self.request.part != "train":
+            return {}
+        views = self._views_here
+        why = f"the list {self.default_split} has no images here for {PURPOSE[self._part_without_images]}"
+        left_out = frames_left_out([(view.folder, view.frame) for view in views], *self._division)
+        return {
+            f"{reason} ({why})": [item_name(views[index]) for index in indices] for reason, indices in left_out.items()
+        }
+
+    def remedy(self, reason: str | None) -> str | None:
+        if self._part_without_images is None or reason in MISSING_FILES:
+            return super().remedy(reason)
+        return more_to_validate_on(furthest_neighbour(self.request.frame_ids))
+
+    @cached_property
+    def _part_without_images(self) -> str | None:
+        """The part for which the published list has no image here; None where it is to be used, or another list is."""
+        request = self.request
+        own_list = any(self.files.has(f"{self.root}/{part}_files.txt") for part in DIVIDED)
+        if request.part not in DIVIDED or request.has_list or own_list or not self._views_here:
+            return None
+        for part in DIVIDED:
+            if not any(self.has_image(parse_line(line)) for line in read_split(self.default_split, part)):
+                return part
+        return None
+
+    @cached_property
+    def _views_here(self) -> list[SplitLine]:
+        """Every image of both cameras, by sequence and frame."""
+        views = []
+        for name in sorted(filter(str.isdecimal, self.files.names(f"{self.root}/sequences"))):
+            for side, camera in (("l", 2), ("r", 3)):
+                files = map(Path, self.files.names(f"{self.root}/sequences/{name}/image_{camera}"))
+                frames = {int(file.stem) for file in files if file.stem.isdecimal() and file.suffix in self.suffixes}
+                views += [SplitLine(str(int(name)), frame, side) for frame in frames]
+        return sorted(views, key=lambda view: (int(view.folder), view.frame, view.side))
+
+    @cached_property
+    def _division(self) -> tuple[set[Frame], set[Frame]]:
+        frames = [(view.folder, view.frame) for view in self._views_here]
+        return hold_out(frames, furthest_neighbour(self.request.frame_ids))
 
     def image_path(self, view: SplitLine) -> str:
         folder = f"{self._sequence(view.folder)}/image_{camera_number(view)}"

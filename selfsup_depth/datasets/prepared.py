@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from selfsup_depth.datasets.held_out import (
 )
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import (
+    MANIFEST,
     Camera,
     StoredView,
     depth_file,
@@ -44,6 +45,30 @@ DECIDED = dict.fromkeys(
     ("calibration", "fov", "baseline", "stereo_layout", "right_video", "frame_step", "fps", "min_motion"), AS_PREPARED
 )
 OTHER_CAMERA: dict[Camera, Camera] = {"left": "right", "right": "left"}
+
+
+class Unnamed(Sequence[str]):
+    """Frames of which a prepared set keeps the number alone: each is called by the file that says so."""
+
+    def __init__(self, count: int, root: str) -> None:
+        self._names = range(count)
+        self._example = f"counted in {root}/{MANIFEST}"
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        """A slice names the file once, not for every frame."""
+        if isinstance(index, slice):
+            return [self._example] if self._names[index] else []
+        self._names[index]  # raises IndexError
+        return self._example
 
 
 class Prepared(ViewSource):
@@ -84,11 +109,19 @@ class Prepared(ViewSource):
         return [view.name for view in self._targets() if _frame_of(view) in frames]
 
     def left_out_beforehand(self) -> Mapping[str, Sequence[str]]:
-        if self.request.part != "train" or not self._is_divided:
+        if self.request.part != "train" or self.request.has_list:
             return {}
+        dropped = {
+            f"{reason} (frames as recorded, when prepared)": Unnamed(count, self.root)
+            for reason, count in self.manifest.dropped.items()
+        }
+        if not self._is_divided:
+            return dropped
         views = self._targets()
         left_out = frames_left_out([_frame_of(view) for view in views], *self._division)
-        return {reason: [item_name(views[index].name) for index in indices] for reason, indices in left_out.items()}
+        return dropped | {
+            reason: [item_name(views[index].name) for index in indices] for reason, indices in left_out.items()
+        }
 
     def remedy(self, reason: str | None) -> str | None:
         return more_to_validate_on(furthest_neighbour(self.request.frame_ids)) if self._is_divided else None

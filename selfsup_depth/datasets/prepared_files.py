@@ -24,6 +24,8 @@ from splits import SplitLine
 MANIFEST = "prepared.json"
 UNFINISHED = "preparing.json"
 FORMAT = 1
+#: How the reason begins for which frames of a camera that stood still were dropped.
+STOOD_STILL = "moved by less than"
 Camera = Literal["left", "right"]
 CAMERAS: tuple[Camera, Camera] = ("left", "right")
 
@@ -77,6 +79,8 @@ class Manifest:
     frame_ids: tuple[FrameId, ...] | None
     #: part -> its targets, as indices into the views in their order; None: divided when read
     parts: Mapping[str, Sequence[int]] | None
+    #: reason -> how many frames as recorded were not taken for it
+    dropped: Mapping[str, int]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -113,6 +117,7 @@ def read_manifest(folder: Path) -> Manifest:
             poses_up_to_scale=content["poses_up_to_scale"],
             frame_ids=None if frame_ids is None else tuple(frame_ids),
             parts=content["parts"],
+            dropped=content["frames"]["dropped"],
         )
     except (KeyError, TypeError) as error:
         raise _damaged(path, error) from error

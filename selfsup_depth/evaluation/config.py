@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from selfsup_depth.config import FootageConfig
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.extras import ExtraName, ExtraSettings
 
@@ -71,6 +72,7 @@ class EvaluateConfig:
     """Distances in metres below which a point counts as found."""
     point_cloud_queries: int = 0
     """Points of each cloud whose partners are looked for, drawn by a fixed seed (10000 take half a second); 0: all."""
+    footage: FootageConfig = field(default_factory=FootageConfig)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.num_workers < 0:

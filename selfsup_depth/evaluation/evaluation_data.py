@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from selfsup_depth.datasets import (
     COMES_WITH_ITS_DATA,
     DatasetRequest,
+    FootageOptions,
     ReaderOptions,
     ViewDataset,
     build_dataset,
@@ -25,6 +27,7 @@ from selfsup_depth.datasets.index import NO_DEPTH, build_index
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.cameras import Camera, DatasetCameras
 from selfsup_depth.evaluation.config import EvaluateConfig
+from selfsup_depth.evaluation.footage import footage_options
 from selfsup_depth.evaluation.ground_truth_files import GroundTruthFile
 from selfsup_depth.evaluation.image_list import ImageList, list_sha256
 
@@ -102,11 +105,17 @@ class EvaluationData:
         return iter(DataLoader(self.truth, batch_size=None, collate_fn=_unchanged, num_workers=workers))
 
 
-def open_data(config: EvaluateConfig, image_list: ImageList, size: tuple[int, int] | None) -> EvaluationData:
+def open_data(
+    config: EvaluateConfig,
+    image_list: ImageList,
+    size: tuple[int, int] | None,
+    training_options: Mapping[str, Any] = MappingProxyType({}),
+) -> EvaluationData:
     """Opens list, images and ground truth, and counts them against each other.
 
     Args:
         size: (height, width) of the network; None: no images are wanted.
+        training_options: `CheckpointMeta.config` of whatever predicts; empty where nothing is known.
 
     Raises:
         UserError: if something is missing, or the counts differ.
@@ -117,7 +126,8 @@ def open_data(config: EvaluateConfig, image_list: ImageList, size: tuple[int, in
     if size is not None or read_truth or _stands_in_the_data(config, image_list):
         # The same images must be meant with and without --no_eval, so a partly covered set is cut alike.
         with_depth = read_truth or (path is None and image_list.protocol.ground_truth == "dataset")
-        dataset = _build(config, image_list, size or PLAUSIBLE_SIZE, with_depth=with_depth)
+        footage = footage_options(config, training_options)
+        dataset = _build(config, image_list, size or PLAUSIBLE_SIZE, footage, with_depth=with_depth)
         _refuse_another_view(dataset, image_list)
     names = tuple(image_list.lines()) if dataset is None else tuple(map(dataset.name, range(len(dataset))))
     truth: GroundTruthFile | DatasetTruth | None = None
@@ -180,11 +190,14 @@ def default_export_folder(data_path: Path, split: str) -> Path:
     return data_path / "splits" / split
 
 
-def _build(config: EvaluateConfig, image_list: ImageList, size: tuple[int, int], *, with_depth: bool) -> ViewDataset:
+def _build(
+    config: EvaluateConfig, image_list: ImageList, size: tuple[int, int], footage: FootageOptions, *, with_depth: bool
+) -> ViewDataset:
     options = ReaderOptions(
         png=config.png,
         lidar_depth="eigen" if image_list.protocol.ground_truth == "lidar_forward" else "corrected",
         depth_path=str(config.depth_path) if config.depth_path else None,
+        footage=footage,
     )
     request = DatasetRequest(
         height=size[0],

@@ -13,6 +13,7 @@ from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import read_manifest
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
+from selfsup_depth.evaluation.footage import refuse_ignored_footage
 from selfsup_depth.evaluation.protocols import PROTOCOLS, Protocol, find_protocol, protocol_of_dataset
 from splits import SPLITS, parse_line, read_split
 
@@ -60,6 +61,7 @@ def choose_list(config: EvaluateConfig) -> ImageList:
         UserError: if the options contradict each other or name what cannot be scored.
     """
     refuse_unknown(config.dataset)
+    refuse_ignored_footage(config)
     on_disk = config.data_path is not None or config.dataset in COMES_WITH_ITS_DATA
     if not on_disk and not _needs_no_images(config):
         return _builtin_list(config)

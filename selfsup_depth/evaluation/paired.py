@@ -84,10 +84,20 @@ def refuse_unequal(first: Mapping[str, Any], second: Mapping[str, Any], names: t
 def paired_scores(
     first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], column: str, metrics: Sequence[str]
 ) -> list[PairedDifference]:
-    """The metrics of a column ("aligned" or "unaligned") of two lists of rows, over the images that both score."""
+    """The metrics of a column ("aligned" or "unaligned") of two lists of rows, over the images that both score.
+
+    Raises:
+        UserError: when there is no such image.
+    """
     others = {row["name"]: row for row in second}
     pairs = [(row[column], others[row["name"]][column]) for row in first]
     scored = [(one, other) for one, other in pairs if one is not None and other is not None]
+    if not scored:
+        counts = [sum(row[column] is not None for row in rows) for rows in (first, second)]
+        raise UserError(
+            f"the two runs cannot be compared: of {len(first)} validation images the first scores {counts[0]} and the "
+            f"second {counts[1]} ({column}), none of them in common; validate both on images with ground-truth depth"
+        )
     return [
         paired_difference(
             metric, np.array([one[metric] for one, _ in scored]), np.array([other[metric] for _, other in scored])

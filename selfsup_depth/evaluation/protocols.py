@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from selfsup_depth.datasets import ViewDataset
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.metrics import DISTDEPTH_COLUMNS
 from selfsup_depth.evaluation.protocol_rules import Crop, Protocol, Size
@@ -140,6 +141,17 @@ def protocol_of_dataset(dataset: str) -> Protocol:
             f"those that have it: {', '.join(_OF_DATASET)}."
         )
     return PROTOCOLS[_OF_DATASET[dataset]]
+
+
+def protocol_of_validation(dataset: ViewDataset) -> Protocol | None:
+    """The protocol by which training scores a data set: that of the originals where it was prepared from others.
+
+    None for a data set that was opened without depth.
+
+    Raises:
+        UserError: for a data set whose layout has no depth.
+    """
+    return protocol_of_dataset(dataset.source.made_from or dataset.name_of_dataset) if dataset.has_depth else None
 
 
 def find_protocol(name: str) -> Protocol:

@@ -39,7 +39,10 @@ def run_evaluation(config: EvaluateConfig, load_model: LoadModel, console: Conso
     source = open_source(config, load_model)
     mode = None if config.no_eval else scoring_mode(config, image_list.protocol, source.unit)
     is_submission = image_list.protocol.ground_truth == "none"
-    data = (open_benchmark if is_submission else open_data)(config, image_list, source.size)
+    if is_submission:
+        data = open_benchmark(config, image_list, source.size)
+    else:
+        data = open_data(config, image_list, source.size, _training_options(source))
     _make_folder(source.out_dir(image_list))
     if config.data_path is None and image_list.dataset in BUILTIN_FOOTAGE:
         remark = builtin_remark(image_list.dataset, _training_options(source))
@@ -54,7 +57,10 @@ def run_evaluation(config: EvaluateConfig, load_model: LoadModel, console: Conso
 
 
 def _training_options(source: PredictionSource) -> Mapping[str, Any]:
-    return source.facts.get("checkpoint", {}).get("config", {})
+    """Of the checkpoint; of a file of predictions those that its sidecar tells."""
+    return (source.facts.get("checkpoint") or (source.facts.get("predictions") or {}).get("checkpoint") or {}).get(
+        "config", {}
+    )
 
 
 def _make_folder(folder: Path) -> None:

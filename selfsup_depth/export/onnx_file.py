@@ -117,6 +117,11 @@ class ExportedNetwork:
     def metric(self) -> bool:
         return bool(self.facts["metric"])
 
+    @property
+    def provider(self) -> str:
+        """What computes: the first of onnxruntime's execution providers that the session really has."""
+        return str(self.session.get_providers()[0])
+
     def depth(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """[B, 1, H, W] float32 of images [B, 3, H, W] float32 RGB in [0, 1].
 
@@ -139,7 +144,7 @@ def load_onnx(path: Path, *, use_cuda: bool = False, threads: int = 0) -> Export
     """Open a file that `export_onnx` wrote.
 
     Args:
-        use_cuda: on the GPU, where onnxruntime has been built for it.
+        use_cuda: on the GPU, where onnxruntime has been built for it and can; `provider` of the result says whether.
         threads: of the CPU; 0: as onnxruntime likes.
 
     Raises UserError when onnxruntime is missing, or the file is missing, damaged or not one of ours.

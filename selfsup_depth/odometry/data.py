@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from selfsup_depth.datasets import DatasetRequest, FootageOptions, ReaderOptions, ViewDataset, build_dataset
 from selfsup_depth.datasets.builtin import BUILTIN
 from selfsup_depth.datasets.index import item_name
+from selfsup_depth.datasets.prepared_files import read_manifest, read_views
 from selfsup_depth.errors import UserError
 from selfsup_depth.odometry.config import PoseConfig
 from selfsup_depth.odometry.trajectory import Poses
@@ -141,6 +142,16 @@ def raw_drives(root: Path) -> tuple[str, ...]:
     )
 
 
+def prepared_images(root: Path) -> tuple[str, ...]:
+    """Lines of every image of a prepared set, of the left camera where it has one.
+
+    Its parts list the targets of training and validation, of which the latter may be stored without neighbours.
+    """
+    views = read_views(root, read_manifest(root).shards)
+    left = [view for view in views if view.camera == "left"]
+    return tuple(dict.fromkeys(item_name(view.name) for view in left or views))
+
+
 def _numbered(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.stem.isdecimal() and path.suffix in (".png", ".jpg"))
 
@@ -151,4 +162,5 @@ WHOLE_SEQUENCES: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "kitti": raw_drives,
     "kitti_depth": raw_drives,
     "builtin": raw_drives,
+    "prepared": prepared_images,
 }

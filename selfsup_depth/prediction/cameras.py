@@ -42,6 +42,18 @@ class PictureCameras:
         self._is_given = options.calibration is not None or options.fov is not None
         self._folder, self._meta = folder, meta
 
+    def told(self, frame: Frame) -> PictureCamera | None:
+        """What a calibration beside the picture or its EXIF tells; None where they tell nothing that is of use.
+
+        For pictures whose depth does not need it: what `of` would refuse is None, too, and the training camera is not
+        taken for theirs.
+        """
+        folder = frame.path.parent if frame.path is not None else self._folder
+        try:
+            return self.of(frame) if _is_described(folder, frame.path) else None
+        except UserError:
+            return None
+
     def of(self, frame: Frame) -> PictureCamera:
         """Raises UserError when nothing tells the camera, when it is not the picture's, and for a distorted one."""
         size = frame.size

@@ -21,6 +21,7 @@ class Engine(Protocol):
 
     meta: CheckpointMeta  # unit, network size, where it comes from
     weights: str  # what was loaded, for the sidecars: the checkpoint folder or the exported file
+    runs_on: str  # what computes, for the sidecars and to be said: a device, or onnxruntime's execution provider
     device: torch.device  # where images are wanted and inverse depth comes out
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ class TorchEngine:
             request.weights_folder, request.device, request.weights_format, precision=request.precision
         )
         self.meta, self.device = self._predictor.meta, self._predictor.device
-        self.weights = str(request.weights_folder)
+        self.weights, self.runs_on = str(request.weights_folder), self.device.type
 
     def __call__(self, images: Tensor) -> Tensor:
         return self._predictor.predict_inverse_depth(images)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from selfsup_depth.prediction.cameras import PictureCamera
 from selfsup_depth.prediction.frames import Frame
 
 FileFacts = Mapping[str, Mapping[str, Any]]  # output -> what a sidecar says of its file
@@ -20,10 +21,11 @@ class Ledger:
         self.left_out: list[str] = []
         self.saturated: Counter[str] = Counter()  # output -> pixels beyond the largest value that it can hold
         self.size: tuple[int, int] | None = None  # (height, width) of the first picture
+        self.camera: PictureCamera | None = None  # of the first picture whose camera is known
         self._outputs: dict[str, dict[str, Any]] = {}
         self._times: dict[str, float] = {}
 
-    def enter(self, frame: Frame, files: FileFacts) -> None:
+    def enter(self, frame: Frame, files: FileFacts, camera: PictureCamera | None = None) -> None:
         """A picture whose files are complete."""
         for output, facts in files.items():
             if "saturated_pixels" in facts:
@@ -33,6 +35,7 @@ class Ledger:
                 pattern = facts["file"].replace(frame.name.rpartition("/")[2], "NUMBER")
                 self._outputs.setdefault(output, {"files": f"{frame.name.rpartition('/')[0]}/{pattern}", **shared})
         self.size = self.size or frame.size
+        self.camera = self.camera or camera
         if frame.time_s is not None:
             self._times[frame.name.rpartition("/")[2]] = round(frame.time_s, 6)
         self.written += 1

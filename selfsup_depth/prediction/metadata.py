@@ -10,6 +10,7 @@ from typing import Any
 
 from selfsup_depth import __version__
 from selfsup_depth.checkpoints import CheckpointMeta
+from selfsup_depth.prediction.cameras import PictureCamera
 
 #: What metres are worth: a network learns size from the angle under which things are seen.
 METRIC_FOR = (
@@ -27,12 +28,20 @@ class Origin:
     meta: CheckpointMeta
     weights: str  # the checkpoint folder or the exported file
     engine: str
+    runs_on: str
     precision: str
     temporal_smoothing: float
 
     @property
     def unit(self) -> str:
         return METRES if self.meta.metric else RELATIVE
+
+    def _training_camera(self) -> dict[str, Any] | None:
+        """None where the checkpoint does not know it."""
+        if self.meta.intrinsics is None:
+            return None
+        pixels = {"width": self.meta.width, "height": self.meta.height, "pixel_origin": "corner"}
+        return dict(zip(("fx", "fy", "cx", "cy"), self.meta.intrinsics, strict=True)) | pixels
 
     def facts(self, size: tuple[int, int] | None) -> dict[str, Any]:
         """What every sidecar says; `size` (height, width) is the pictures'."""
@@ -47,14 +56,25 @@ class Origin:
             "network_height": meta.height,
             "network_width": meta.width,
             "checkpoint": self.weights,
+            "training_camera": self._training_camera(),
             "origin": meta.origin,
             "method": meta.method,
             "step": meta.step,
             "engine": self.engine,
+            "runs_on": self.runs_on,
             "precision": self.precision,
             "temporal_smoothing": self.temporal_smoothing,
             "library_version": __version__,
         }
+
+
+def camera_facts(camera: PictureCamera | None) -> dict[str, Any]:
+    """Intrinsics [3, 3] of a picture at its own size; None where nothing tells them."""
+    return {
+        "intrinsics": camera.intrinsics.tolist() if camera else None,
+        "intrinsics_source": camera.source if camera else None,
+        "pixel_origin": "corner",
+    }
 
 
 def write_sidecar(path: Path, facts: Mapping[str, Any]) -> None:

@@ -9,6 +9,11 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.export import load_onnx
 from selfsup_depth.prediction.engine_request import EngineRequest
 
+NOT_ON_THE_GPU = (
+    " (not on the GPU that is here, because the installed onnxruntime cannot use it: install onnxruntime-gpu in its "
+    "place, or use --engine torch)"
+)
+
 
 class OnnxEngine:
     """A file that `export_onnx.py` wrote, in onnxruntime; images and depth stay on the CPU's side."""
@@ -29,6 +34,9 @@ class OnnxEngine:
             )
         use_cuda = torch.cuda.is_available() and request.device in (None, "cuda")
         self._network = load_onnx(request.onnx_file, use_cuda=use_cuda)
+        self.runs_on = provider = self._network.provider
+        if use_cuda and provider == "CPUExecutionProvider":
+            self.runs_on += NOT_ON_THE_GPU
         self.meta, self.weights, self.device = self._network.meta, str(request.onnx_file), torch.device("cpu")
 
     def __call__(self, images: Tensor) -> Tensor:

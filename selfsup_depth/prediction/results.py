@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from selfsup_depth.errors import UserError
+from selfsup_depth.prediction.cameras import PictureCamera
 from selfsup_depth.prediction.colours import side_by_side
 from selfsup_depth.prediction.formats import FORMATS, DepthPicture
 from selfsup_depth.prediction.frames import Frame
 from selfsup_depth.prediction.ledger import FileFacts, Ledger
-from selfsup_depth.prediction.metadata import Origin, write_sidecar
+from selfsup_depth.prediction.metadata import Origin, camera_facts, write_sidecar
 from selfsup_depth.prediction.plan import Plan
 from selfsup_depth.prediction.video_result import SideBySideVideo
 
@@ -28,6 +29,7 @@ class Results:
 
     def __init__(self, plan: Plan, origin: Origin) -> None:
         self.ledger = Ledger()
+        self._is_of_one_camera = False  # of a video or a webcam, whose frames have no sidecars of their own
         self._plan, self._origin = plan, origin
         self._video = SideBySideVideo(plan.video, plan.fps) if plan.video else None
         self._files, self._in_order = ThreadPoolExecutor(THREADS), ThreadPoolExecutor(1)
@@ -51,7 +53,7 @@ class Results:
         Raises UserError when those of an earlier one could not be written.
         """
         files = self._files.submit(self._write_files, frame, picture)
-        self._waiting.append(self._in_order.submit(self._take, frame, files))
+        self._waiting.append(self._in_order.submit(self._take, frame, picture.camera, files))
         while len(self._waiting) > WAITING:
             self._waiting.popleft().result()
 
@@ -63,19 +65,22 @@ class Results:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 facts[output] = {"file": path.name, **FORMATS[output].write(path, picture)}
             if frame.path is not None and facts:  # last: where there is a sidecar, the rest is complete
-                write_sidecar(self._plan.sidecar(frame.name), self._facts_of_picture(frame, facts))
+                write_sidecar(self._plan.sidecar(frame.name), self._facts_of_picture(frame, picture, facts))
         except OSError as error:
             raise self._cannot_write(error) from error
         if self._video is None:
             return facts, None
         return facts, side_by_side(picture.image, picture.painted, picture.range, picture.unit)
 
-    def _take(self, frame: Frame, files: Future[tuple[FileFacts, np.ndarray | None]]) -> None:
+    def _take(
+        self, frame: Frame, camera: PictureCamera | None, files: Future[tuple[FileFacts, np.ndarray | None]]
+    ) -> None:
         """What has to be done one picture after the other."""
         facts, beside = files.result()
+        self._is_of_one_camera = frame.path is None
         if self._video is not None and beside is not None:
             self._video.write(beside)
-        self.ledger.enter(frame, facts)
+        self.ledger.enter(frame, facts, camera)
 
     def _complete(self) -> None:
         """Wait for what is being written, close the video, say what it is; raises the first UserError of these."""
@@ -93,12 +98,13 @@ class Results:
             finally:
                 self._write_whole_sidecar()
 
-    def _facts_of_picture(self, frame: Frame, files: FileFacts) -> dict[str, Any]:
+    def _facts_of_picture(self, frame: Frame, picture: DepthPicture, files: FileFacts) -> dict[str, Any]:
         exif = {"exif_orientation": frame.orientation, "turned_upright": frame.turned} if frame.orientation != 1 else {}
         return {
             "image": str(frame.path),
             **self._origin.facts(frame.size),
             **exif,
+            **camera_facts(picture.camera),
             "depth_file": files["npy"]["file"] if "npy" in files else None,
             "outputs": files,
         }
@@ -108,6 +114,8 @@ class Results:
         if path is None or not self.ledger.written:
             return
         facts = {"source": self._plan.source, **self._origin.facts(self.ledger.size), **self.ledger.facts()}
+        if self._is_of_one_camera:
+            facts |= camera_facts(self.ledger.camera)
         if self._video is not None:
             facts["outputs"]["side_by_side"] = {
                 "file": self._video.path.name,

@@ -56,9 +56,8 @@ class Run:
     """One source through one engine."""
 
     def __init__(
-        self, source: Source, engine: Engine, results: Results, settings: RunSettings, cameras: PictureCameras | None
+        self, source: Source, engine: Engine, results: Results, settings: RunSettings, cameras: PictureCameras
     ) -> None:
-        """`cameras`: None where no point cloud is asked for."""
         self.tally = Tally()
         self._source, self._engine, self._results, self._settings = source, engine, results, settings
         self._cameras = cameras
@@ -87,13 +86,14 @@ class Run:
     def _readable(
         self, decoded: Prefetch[Frame], advance: Callable[[], None]
     ) -> Iterator[tuple[Frame, PictureCamera | None]]:
-        """The pictures that can be read, with their cameras where those are needed."""
+        """The pictures that can be read, with their cameras where those are needed, or known anyway."""
+        needed = self._settings.cloud is not None
         for number, future in enumerate(decoded):
             try:
                 frame = future.result()
-                camera = self._cameras.of(frame) if self._cameras is not None else None
+                camera = self._cameras.of(frame) if needed else self._cameras.told(frame)
             except UserError as error:
-                camera_of_all = number == 0 and self._cameras is not None and _was_decoded(future)
+                camera_of_all = number == 0 and needed and _was_decoded(future)
                 if self._source.length == 1 or camera_of_all:
                     raise
                 self.tally.failures.append(error)  # one bad picture is no reason to leave the others out
@@ -101,7 +101,7 @@ class Run:
                 advance()
                 continue
             self._warn(frame)
-            if camera is not None:
+            if needed and camera is not None:
                 self.tally.camera_sources.add(camera.source)
             yield frame, camera
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -14,9 +13,10 @@ from geometry.camera import resize_intrinsics
 from selfsup_depth.datasets import ViewDataset, ViewSource
 from selfsup_depth.datasets.images import resize_image
 from selfsup_depth.datasets.index import item_name
-from selfsup_depth.datasets.prepared_files import Camera, StoredView
+from selfsup_depth.datasets.prepared_files import CAMERAS, Camera, StoredView
 from selfsup_depth.errors import UserError
 from selfsup_depth.preparation.frames import Dropped, Footage, Moment, Place, ReadyView
+from selfsup_depth.preparation.identity import Fingerprints
 from selfsup_depth.structures import STEREO
 from splits import SplitLine
 
@@ -58,6 +58,7 @@ class DatasetFootage(Footage):
         self.frame_ids = training.request.frame_ids
         self.has_stereo = STEREO in training.request.frame_ids
         self.poses_up_to_scale = training.source.poses_up_to_scale
+        self.index = {"train": asdict(training.report), "val": asdict(validation.report)}
         self._parts: dict[str, list[str]] = {}
         self._images: dict[str, _Image] = {}
         for part, dataset in (("train", training), ("val", validation)):
@@ -67,24 +68,20 @@ class DatasetFootage(Footage):
         self.total = len(self._shots)
 
     def identity(self) -> dict[str, Any]:
-        """Names, sizes and times of change of all images, and the first cameras."""
-        listed = hashlib.sha256()
-        for path, image in self._images.items():
-            try:
-                status = os.stat(path)
-                mark = f"{status.st_size} {status.st_mtime_ns}"
-            except OSError:  # images inside another file, or in memory
-                mark = ""
-            listed.update(f"{os.path.basename(path)} {item_name(image.view)} {mark}\n".encode())
-        cameras = [self._load_one(self._images[paths[0]]) for paths in self._parts.values()]
+        """All that goes into the set: images by name, size and time of change, cameras, poses and depth by value."""
+        known = Fingerprints(stereo=self.has_stereo)
+        views = [(image.source, image.view) for image in self._images.values()]
+        with_depth = [(image.source, image.view) for image in self._images.values() if image.keeps_depth]
         return {
-            "images": f"{len(self._images)} images, {listed.hexdigest()[:16]}",
-            "cameras": [
-                [view.intrinsics.tolist(), None if view.stereo_T_target is None else view.stereo_T_target.tolist()]
-                for view in cameras
-            ],
-            "targets": {part: len(paths) for part, paths in self._parts.items()},
+            "images": f"{len(views)} images, {known.images(views)}",
+            "cameras": known.cameras(views),
+            "depth": f"{len(with_depth)} maps, {known.depth(with_depth)}",
+            "targets": {part: self._listed(paths) for part, paths in self._parts.items()},
         }
+
+    def _listed(self, paths: Sequence[str]) -> str:
+        names = "\n".join(item_name(self._images[path].view) for path in paths)
+        return f"{len(paths)} targets, {hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
     def moments(self, after: Place | None) -> Iterator[Moment | Dropped]:
         for number in range(0 if after is None else after.number + 1, len(self._shots)):
@@ -116,10 +113,13 @@ class DatasetFootage(Footage):
         target.keeps_depth |= keeps_depth and source.has_depth(item)
         target.always_kept |= dataset.request.frame_ids == (0,)  # nothing is compared with it: motion does not matter
         here = source.image_path(item)
-        for frame in dataset.request.frame_ids[1:]:
+        needed = dataset.request.frame_ids
+        for frame in (self.frame_ids or ())[1:]:  # a target to be scored needs none; reports show those that exist
             view = source.neighbour(item, frame)
-            if view is None:  # the index has only items whose frames exist
-                raise AssertionError(f"{item_name(item)} has no frame {frame}")
+            if view is None or not source.has_image(view):
+                if frame in needed:  # the index has only items whose frames exist
+                    raise AssertionError(f"{item_name(item)} has no frame {frame}")
+                continue
             there = source.image_path(view)
             steps = 0 if frame == STEREO else int(frame)
             target.near.append((there, steps))
@@ -171,6 +171,8 @@ class DatasetFootage(Footage):
                     f"{next(iter(run))}: their neighbours do not stand in one order, so they cannot be prepared; "
                     "train from the originals."
                 )
+        for shot in shots.values():  # whichever was listed first
+            shot.images = {camera: shot.images[camera] for camera in CAMERAS if camera in shot.images}
         return list(shots.values())
 
     # ---------------------------------------------------------------- their content

@@ -91,6 +91,9 @@ class Footage(ABC):
     #: frames as recorded, for the progress bar; None: not known
     total: int | None = None
 
+    #: part -> what its index found, in plain values, where the footage has parts
+    index: Mapping[str, Any] | None = None
+
     @abstractmethod
     def identity(self) -> dict[str, Any]:
         """What the footage is, in plain values: other footage or other cameras give something else."""

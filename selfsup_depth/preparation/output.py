@@ -99,6 +99,7 @@ def seal(folder: Path, contents: Contents, footage: Footage, shards: int, size: 
         "has_depth": any(view.has_depth for view in views),
         "frame_ids": None if footage.frame_ids is None else list(footage.frame_ids),
         "frames": tally.as_json(),
+        "index": footage.index,
         "fingerprint": contents.fingerprint,
         "options": contents.options,
         "parts": footage.parts(views),

@@ -77,7 +77,8 @@ class _Writer:
         self._tally_of_last_kept = deepcopy(self.tally)
         self.written = self.tally.kept
         if task.least_motion and done.shards:
-            self._motion.has_moved(_last_images(folder, done.shards), begins=True)
+            for images in _latest_images(folder, done.shards):
+                self._motion.has_moved(images, begins=False, always=True)
 
     def take(self, found: tuple[Moment, Views] | Dropped) -> None:
         if isinstance(found, Dropped):
@@ -85,7 +86,7 @@ class _Writer:
             return
         moment, views = found
         begins = self.place is None or (self.place.sequence, self.place.run) != (moment.sequence, moment.run)
-        images = [view.image for view in views.values()]
+        images = {camera: view.image for camera, view in views.items()}
         if not self._motion.has_moved(images, begins=begins, always=moment.always_kept):
             self.tally.dropped[self._motion.reason] += 1
             self._skipped += moment.gap - 1
@@ -111,15 +112,15 @@ class _Writer:
         self.shard = Shard(self.shard.number + 1)
 
 
-def _last_images(folder: Path, shards: int) -> list[torch.Tensor]:
-    last = read_views(folder, shards)[-2:]
-    moment = last[-1].moment
-    images = []
-    for view in last:
-        if view.moment == moment:
-            stored = np.load(folder / images_file(view.camera, view.shard), mmap_mode="r")
-            images.append(torch.from_numpy(np.array(stored[view.row])))
-    return images
+def _latest_images(folder: Path, shards: int) -> list[dict[Camera, torch.Tensor]]:
+    """The last image of each camera in the last run, by their moments."""
+    views = read_views(folder, shards)
+    latest = {view.camera: view for view in views if view.moment[:2] == views[-1].moment[:2]}
+    moments: dict[int, dict[Camera, torch.Tensor]] = {}
+    for view in latest.values():
+        stored = np.load(folder / images_file(view.camera, view.shard), mmap_mode="r")
+        moments.setdefault(view.moment[2], {})[view.camera] = torch.from_numpy(np.array(stored[view.row]))
+    return [images for _, images in sorted(moments.items())]
 
 
 def _loaded_in_order(stream: Iterator[Moment | Dropped], workers: int) -> Iterator[tuple[Moment, Views] | Dropped]:

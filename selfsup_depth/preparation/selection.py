@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from torch import Tensor
 
 from selfsup_depth.datasets.frame_order import passed_over
+from selfsup_depth.datasets.prepared_files import CAMERAS, STOOD_STILL, Camera
 from selfsup_depth.datasets.request import FootageOptions
 from selfsup_depth.preparation.motion import SmallCopy, median_motion, small_copy
 
@@ -45,7 +46,7 @@ class TimeRaster:
 
 
 class MotionFilter:
-    """Keeps a frame when its picture has moved far enough since the last one kept.
+    """Keeps a frame when its picture has moved far enough since the last one kept that the same camera took.
 
     Args:
         least: median way of the picture's corners in its own pixels; 0 keeps everything and looks at nothing.
@@ -53,18 +54,33 @@ class MotionFilter:
 
     def __init__(self, least: float) -> None:
         self.least = least
-        self._latest: SmallCopy | None = None
+        self._latest: dict[Camera, SmallCopy] = {}  # of the run, the latest at the end
 
     @property
     def reason(self) -> str:
-        return f"moved by less than {self.least:g} pixels since the last one kept"
+        return f"{STOOD_STILL} {self.least:g} pixels since the last one kept"
 
-    def has_moved(self, images: Sequence[Tensor], *, begins: bool, always: bool = False) -> bool:
-        """Whether to keep a frame; `begins`: it has no frame before it. `images` [3, H, W] uint8, the first counts."""
+    def has_moved(self, images: Mapping[Camera, Tensor], *, begins: bool, always: bool = False) -> bool:
+        """Whether to keep a frame; `begins`: it has no frame before it. `images` [3, H, W] uint8.
+
+        Of several cameras the one counts whose picture was kept last; a camera that shows its first picture of the
+        run has nothing to be compared with, and is kept.
+        """
         if self.least == 0:
             return True
-        copy = small_copy(np.ascontiguousarray(images[0].permute(1, 2, 0).numpy()), rgb=True)
-        if not (begins or always) and self._latest is not None and median_motion(self._latest, copy) < self.least:
-            return False
-        self._latest = copy
+        copies = {camera: _copy(images[camera]) for camera in reversed(CAMERAS) if camera in images}
+        if begins:
+            self._latest = {}
+        compared = next((camera for camera in reversed(self._latest) if camera in copies), None)
+        if not always and compared is not None:
+            moved = median_motion(self._latest[compared], copies[compared])
+            if moved < self.least:
+                return False
+        for camera, copy in copies.items():
+            self._latest.pop(camera, None)  # to the end
+            self._latest[camera] = copy
         return True
+
+
+def _copy(image: Tensor) -> SmallCopy:
+    return small_copy(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), rgb=True)

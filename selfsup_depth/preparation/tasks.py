@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ from rich.console import Console
 from selfsup_depth.config import DataConfig
 from selfsup_depth.datasets import FootageOptions, ViewDataset
 from selfsup_depth.datasets.builtin.cache import default_cache_dir
+from selfsup_depth.datasets.prepared_files import MANIFEST, read_manifest
 from selfsup_depth.errors import UserError
 from selfsup_depth.preparation.dataset_footage import DatasetFootage, DepthKept
 from selfsup_depth.preparation.output import Contents
 from selfsup_depth.preparation.run import Task, prepare
 from selfsup_depth.preparation.selection import STANDING_STILL
+from selfsup_depth.preparation.summary import summary
 from selfsup_depth.preparation.video_footage import VideoFootage
 
 
@@ -71,12 +74,37 @@ def dataset_task(
 def prepared_video(data: DataConfig, footage: FootageOptions, workers: int, console: Console) -> Path:
     """The folder of a video's prepared frames in the cache of this machine; made on first use.
 
-    Raises UserError as `video_task` and `prepare` do.
+    A data path that is such a folder already, as in the options that a run has kept, is taken as it is.
+
+    Raises UserError as `video_task` and `prepare` do, and when the folder was prepared from something else.
     """
+    if data.data_path is not None and (data.data_path.expanduser() / MANIFEST).is_file():
+        return _prepared_before(data.data_path.expanduser(), footage)
     task = video_task(replace(data, split=None), footage, workers)
     assert data.data_path is not None  # a task has one
     name = re.sub(r"[^\w.-]+", "_", data.data_path.expanduser().resolve().stem)
     folder = default_cache_dir() / "prepared" / f"{name}-{task.contents.fingerprint}"
     if prepare(task, folder, console):
         console.print(f"the video's frames are kept in {folder}", highlight=False)
+    for line in summary(folder):  # also of a set made earlier: what was dropped is not there to be seen
+        console.print(line, highlight=False, markup=False)
+    return folder
+
+
+def _prepared_before(folder: Path, footage: FootageOptions) -> Path:
+    """Raises UserError when it is no video's, or when frames were chosen by other options than those given."""
+    manifest = read_manifest(folder)  # says what is wrong with a damaged one
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if manifest.made_from != "video":
+        raise UserError(
+            f"{folder} was prepared from --dataset {manifest.made_from}, not from a video: read it with --dataset "
+            "prepared."
+        )
+    for option in ("stereo_layout", "frame_step", "fps"):
+        given, used = getattr(footage, option), content["options"].get(option)
+        if given != used:
+            raise UserError(
+                f"{folder} was prepared with --{option} {used}, but --{option} {given} is asked for: give the former, "
+                "or the video itself as --data_path."
+            )
     return folder

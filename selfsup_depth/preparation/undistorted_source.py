@@ -61,6 +61,9 @@ class UndistortedSource(ViewSource):
     def left_out_beforehand(self) -> Mapping[str, Sequence[str]]:
         return self._source.left_out_beforehand()
 
+    def rig(self, view: SplitLine) -> CameraRig:
+        return self._source.rig(view)
+
     # ---------------------------------------------------------------- through other cameras
 
     def check_kept(self, items: Sequence[SplitLine]) -> None:
@@ -104,7 +107,7 @@ class UndistortedSource(ViewSource):
             rig = fit_rig(rig, size, self.image_path(view))
         if rig.right is None and _camera(view) == "right":
             rig = replace(rig, right=rig.left)
-        key = _key(rig)
+        key = rig_facts(rig)
         if key not in self._known:
             self._known[key] = pinhole_rig(rig, stereo=self._stereo)
         return self._known[key]
@@ -114,7 +117,8 @@ def _camera(view: SplitLine) -> Camera:
     return "right" if view.side == "r" else "left"
 
 
-def _key(rig: CameraRig) -> str:
+def rig_facts(rig: CameraRig) -> str:
+    """All numbers of a rig: other numbers, another text."""
     cameras = [camera for camera in (rig.left, rig.right) if camera is not None]
     told = [(camera.intrinsics.tolist(), camera.size, camera.distortion, camera.model) for camera in cameras]
     return str((told, None if rig.right_T_left is None else rig.right_T_left.tolist()))

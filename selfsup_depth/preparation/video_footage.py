@@ -53,7 +53,7 @@ class VideoFootage(Footage):
         self.total = None if None in declared else sum(count for count in declared if count is not None)
 
     def identity(self) -> dict[str, Any]:
-        """The files by size and by the bytes at both ends, whatever folder they lie in."""
+        """The files by size, time of change and the bytes at both ends, whatever folder they lie in."""
         takes = [stream.take for stream in self.streams]
         files = [[take.left] if take.right is None else [take.left, take.right] for take in takes]
         return {
@@ -118,13 +118,14 @@ def _pauses(before: float | None, now: float | None, rate: float | None) -> bool
 
 
 def _mark(path: Path) -> str:
-    """Size and a checksum of both ends of a file."""
-    size = path.stat().st_size
+    """Size, time of change and a checksum of both ends of a file."""
+    status = path.stat()
+    size = status.st_size
     with path.open("rb") as file:
         content = file.read(SAMPLED_BYTES)
         file.seek(max(0, size - SAMPLED_BYTES))
         content += file.read(SAMPLED_BYTES)
-    return f"{size} bytes, {hashlib.sha256(content).hexdigest()[:16]}"
+    return f"{size} bytes, {status.st_mtime_ns}, {hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _numbers(rig: CameraRig) -> list[Any]:

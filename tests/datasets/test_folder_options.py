@@ -8,6 +8,7 @@ import pytest
 import torch
 from calibration_files import opencv_pair, opencv_single, ros_camera
 from folder_files import HEIGHT, WIDTH, write_camera, write_frames, write_pairs
+from PIL import ExifTags, Image
 
 from selfsup_depth.datasets import DatasetRequest, FootageOptions, ReaderOptions, ViewDataset, build_dataset
 from selfsup_depth.errors import UserError
@@ -46,6 +47,42 @@ def test_a_baseline_replaces_that_of_the_file(tmp_path):
     assert opened(path, (0, "s"), baseline=0.06).baseline_m == pytest.approx(0.06)
     with pytest.raises(UserError, match=r"--baseline 0.1 means nothing to --dataset folder, because it is of one cam"):
         opened(path / "left", baseline=0.1)
+
+
+def write_exif(path: Path, film_mm: int) -> None:
+    """As a photograph of this focal length, in 35 mm film's."""
+    with Image.open(path) as picture:
+        exif = picture.getexif()
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = film_mm
+        picture.save(path, exif=exif)
+
+
+def test_a_zoom_within_a_clip_is_refused_where_exif_tells_the_camera(tmp_path):
+    path = write_frames(tmp_path / "clip", range(6), "a_{}.jpg")
+    for number in range(5):  # the last tells nothing
+        write_exif(path / f"a_{number}.jpg", 26)
+    assert len(opened(path)) == 4
+    write_exif(path / "a_4.jpg", 27)
+    with pytest.raises(UserError, match=r"EXIF of .*a_0\.jpg tells .* 0\.\d+ .* that of .*a_4\.jpg 0\.\d.*--fov"):
+        opened(path)
+    with pytest.raises(UserError, match=r"another zoom or lens into a folder of their own"):
+        opened(path, guess_fov=60.0)
+    assert len(opened(path, fov=60.0)) == 4
+    (path / "a_4.jpg").rename(path / "b_1.jpg")
+    assert len(opened(path, (0,))) == 6  # a clip of its own
+
+
+def test_both_eyes_have_one_lens_where_exif_tells_the_camera(tmp_path):
+    path = write_pairs(tmp_path / "rig", range(3), "{:06d}.jpg")
+    for number in range(3):
+        for side in ("left", "right"):
+            write_exif(path / side / f"{number:06d}.jpg", 26)
+    assert opened(path, (0, "s"), baseline=0.1).baseline_m == pytest.approx(0.1)
+    write_exif(path / "right" / "000001.jpg", 52)
+    with pytest.raises(UserError, match=r"right/000001\.jpg 1\.\d"):
+        opened(path, (0, "s"), baseline=0.1)
+    (path / "right" / "000001.jpg").unlink()
+    assert len(opened(path, (0,), baseline=0.1)) == 3
 
 
 def test_a_calibration_from_elsewhere(tmp_path):

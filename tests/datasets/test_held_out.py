@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from selfsup_depth.datasets.held_out import (
     hold_out_the_last,
     more_to_validate_on,
 )
+from selfsup_depth.errors import UserError
 
 FRAMES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), min_size=2, max_size=60)
 
@@ -92,15 +94,15 @@ def test_blocks_are_spread_over_a_long_scene():
 
 
 def test_few_scenes_are_divided_inside_where_they_are_long():
-    kept, held = hold_out(footage(a=300, b=99, c=100), reach=1)
+    kept, held = hold_out(footage(a=300, b=60, c=100), reach=1)
     assert {scene for scene, _ in held} == {"a", "c"}
-    assert {frame for frame in kept if frame[0] == "b"} == set(footage(b=99))
+    assert {frame for frame in kept if frame[0] == "b"} == set(footage(b=60))
     assert len(held) == 40
 
 
 def test_many_scenes_and_short_ones_are_held_out_whole():
     many = footage(**{f"s{scene:02d}": 150 for scene in range(20)})
-    for frames in (many, footage(a=150), footage(a=99, b=99), footage(a=20)):
+    for frames in (many, footage(a=150), footage(a=99, b=60), footage(a=20)):
         assert hold_out(frames, reach=1) == hold_out_the_last(frames, reach=1)
 
 
@@ -112,9 +114,14 @@ def test_a_film_has_no_more_than_ten_blocks():
 
 
 @settings(max_examples=30, deadline=None)
-@given(lengths=st.lists(st.integers(1, 700), min_size=1, max_size=4), reach=st.integers(0, 12), step=st.integers(1, 3))
+@given(lengths=st.lists(st.integers(1, 700), min_size=1, max_size=4), reach=st.integers(0, 9), step=st.integers(1, 3))
 def test_blocks_are_apart_and_about_a_tenth(lengths, reach, step):
-    frames = [(f"s{scene}", step * number) for scene, length in enumerate(lengths) for number in range(length)]
+    starts = [10_000 * scene for scene in range(len(lengths))]  # no scene has the numbers of another
+    frames = [
+        (f"s{scene}", start + step * number)
+        for scene, (start, length) in enumerate(zip(starts, lengths, strict=True))
+        for number in range(length)
+    ]
     kept, held = hold_out(frames, reach)
     assert kept | held <= set(frames)
     around = [step * offset for offset in range(-reach, reach + 1)]
@@ -126,3 +133,50 @@ def test_blocks_are_apart_and_about_a_tenth(lengths, reach, step):
         assert len(kept) > 0.5 * len(frames)
         whole = [(s, n) for s, n in held if all((s, n + offset) in set(frames) for offset in around)]
         assert len(whole) == len(held)
+
+
+@pytest.mark.parametrize("scenes", [{"a": 400}, {"a": 230, "b": 60}, {"a": 130}, {"a": 30}, {"a": 50, "b": 20}])
+def test_nobody_trains_on_what_is_held_out_for_other_neighbours(scenes):
+    """An evaluation that looks at no neighbours opens the frames that no training looks at."""
+    for reach in range(1, 5):
+        kept, held = hold_out(footage(**scenes), reach)
+        scored = hold_out(footage(**scenes), 0)[1]
+        assert scored <= held
+        assert not scored & {(scene, number + o) for scene, number in kept for o in range(-reach, reach + 1)}
+    if max(scenes.values()) >= 200:
+        assert scored == held
+
+
+def test_neighbours_so_far_that_nothing_is_left():
+    assert hold_out(footage(a=400), reach=20)[0]
+    with pytest.raises(UserError, match="--frame_ids look 30 frames away, .* nearer neighbours, or list both parts"):
+        hold_out(footage(a=400), reach=30)
+
+
+# ------------------------------------------------------------------ cameras that recorded at the same time
+
+
+@pytest.mark.parametrize("length", [20, 99, 150, 400])
+@pytest.mark.parametrize("reach", [0, 1, 3])
+def test_simultaneous_cameras_are_held_out_together(length, reach):
+    # the second camera lacks some frames, so that places in it are other moments than in the first
+    missing = set(range(length // 4, length // 4 + length // 10))
+    first, second = footage(image_2=length), [frame for frame in footage(image_3=length) if frame[1] not in missing]
+    kept, held = hold_out([*first, *second], reach)
+    moments = {scene: {number for s, number in held if s == scene} for scene in ("image_2", "image_3")}
+    assert moments["image_2"]
+    assert moments["image_3"] == moments["image_2"] - missing
+    assert not {number for _, number in kept} & moments["image_2"]
+    for scene, frames in (("image_2", first), ("image_3", second)):
+        numbers = [number for _, number in frames]
+        looked_at = {
+            i + o for i, number in enumerate(numbers) if (scene, number) in kept for o in range(-reach, reach + 1)
+        }
+        assert not looked_at & {
+            i + o for i, number in enumerate(numbers) if (scene, number) in held for o in range(-reach, reach + 1)
+        }
+
+
+def test_scenes_of_other_numbers_are_held_out_whole():
+    trips = [*footage(a=80), *[("b", 500 + number) for number in range(80)]]
+    assert hold_out(trips, reach=1)[1] == set(trips[80:])

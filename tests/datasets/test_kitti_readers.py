@@ -8,7 +8,9 @@ import torch
 
 from selfsup_depth.datasets import ReaderOptions, build_dataset
 from selfsup_depth.datasets.images import read_image
+from selfsup_depth.datasets.kitti_odom import DIVIDED
 from selfsup_depth.errors import UserError
+from splits import SplitLine
 
 DATE = "2011_09_26"
 DRIVE = f"{DATE}/{DATE}_drive_0001_sync"
@@ -255,3 +257,47 @@ def test_odometry_calibration_is_needed_or_published(trees, ask):
     (path / "sequences" / "09" / "calib.txt").unlink()
     with pytest.raises(UserError, match=r"sequences/09/calib\.txt is missing"):
         build_dataset("kitti_odom", ask(data_path=path, lines=("9 1 l",)))
+
+
+def test_odometry_of_other_sequences_than_the_list_is_divided_itself(trees, ask):
+    path = trees.kitti_odom(30)
+    train, val = (build_dataset("kitti_odom", ask(data_path=path, part=p, frame_ids=(0, -1, 1))) for p in DIVIDED)
+    assert val.items == [SplitLine("9", frame, side) for frame in (27, 28) for side in "lr"]
+    assert train.items == [SplitLine("9", frame, side) for frame in range(1, 25) for side in "lr"]
+    why = "(the list odom has no images here for training)"
+    assert train.report.left_out == {
+        f"held out for validation: 3 frames, both sides {why}": 6,
+        f"next to frames held out for validation: 2 frames, both sides {why}": 4,
+        "neighbour frame -1 missing": 2,
+    }
+    looked_at = [{item.frame + n for item in part.items for n in (-1, 0, 1)} for part in (train, val)]
+    assert not looked_at[0] & looked_at[1]
+
+
+def test_odometry_with_sequences_of_the_list_keeps_to_the_list(trees, ask):
+    path = trees.kitti_odom()
+    (path / "sequences" / "09").rename(path / "sequences" / "00")
+    folder = path / "sequences" / "00" / "image_2"
+    (folder / "000000.png").rename(folder / "000226.png")  # the list's first frame of validation
+    train, val = (build_dataset("kitti_odom", ask(data_path=path, part=part)) for part in DIVIDED)
+    assert {(item.folder, item.frame) for item in train.items} == {("0", 2), ("0", 3)}
+    assert val.items == [SplitLine("0", 226, "l")]
+    assert "held out" not in " ".join(train.report.left_out)
+
+
+@pytest.mark.parametrize("listed", DIVIDED)
+def test_odometry_with_a_list_of_ones_own_is_not_divided(trees, ask, listed):
+    path = trees.kitti_odom()
+    (path / f"{listed}_files.txt").write_text("9 1 l\n")
+    assert len(build_dataset("kitti_odom", ask(data_path=path, part=listed))) == 1
+    (other,) = set(DIVIDED) - {listed}
+    with pytest.raises(UserError, match="target image missing.*check --data_path and --split"):
+        build_dataset("kitti_odom", ask(data_path=path, part=other))
+
+
+def test_odometry_too_short_to_be_divided_says_what_is_needed(trees, ask):
+    with pytest.raises(UserError, match="record more frames .of one scene at least 6 in a row."):
+        build_dataset("kitti_odom", ask(data_path=trees.kitti_odom(), frame_ids=(0, -1, 1)))
+    (trees.root / "sequences" / "09").rename(trees.root / "sequences" / "begun")
+    with pytest.raises(UserError, match="target image missing.*check --data_path and --split"):
+        build_dataset("kitti_odom", ask(data_path=trees.root))

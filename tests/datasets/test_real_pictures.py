@@ -131,3 +131,14 @@ def test_right_and_left_agree_at_some_depth_only_with_the_sign_of_the_baseline()
     backwards = T.clone()
     backwards[:, 0, 3] *= -1
     assert best_error(T) < 0.7 * best_error(backwards)
+
+
+@odometry
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_one_odometry_sequence_alone_is_trained_and_validated_on(part):
+    request = DatasetRequest(
+        **TRAINING_SIZE, frame_ids=(0, -1, 1, "s"), data_path=DATA / "kitti_odometry_02", part=part
+    )
+    dataset = build_dataset("kitti_odom", request)
+    assert sorted({item.frame for item in dataset.items}) == {"train": list(range(1, 16)), "val": [18]}[part]
+    assert {item.side for item in dataset.items} == {"l", "r"}

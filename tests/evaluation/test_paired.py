@@ -68,6 +68,12 @@ def test_images_are_paired_by_name_not_by_place():
     assert pair.images == 2 and pair.better == (1, 1) and pair.difference == pytest.approx(0.0)
 
 
+def test_runs_that_score_no_image_in_common_are_refused():
+    first, second = summary({"a": 0.1, "b": None}), summary({"a": None, "b": None})
+    with pytest.raises(UserError, match=r"of 2 validation images the first scores 1 and the second 0 \(aligned\)"):
+        paired_scores(first["rows"], second["rows"], "aligned", ["abs_rel"])
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [

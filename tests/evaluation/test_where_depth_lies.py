@@ -11,11 +11,12 @@ from prepared_sets import prepare_pairs
 from stereo_footage import write_stereo_folder
 from tum_files import write_tum
 
-from selfsup_depth.datasets import DATASETS
+from selfsup_depth.datasets import DATASETS, DatasetRequest, build_dataset
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.evaluation_data import WHERE_DEPTH_LIES, open_data
 from selfsup_depth.evaluation.image_list import choose_list
+from selfsup_depth.evaluation.protocols import protocol_of_validation
 from tests.datasets.indoor_files import write_nyu_folder, write_unisin, write_va
 from tests.evaluation.kitti_files import write_improved_depth, write_kitti_raw
 from tests.evaluation.running import LINES
@@ -93,3 +94,10 @@ def test_a_prepared_set_is_scored_by_the_protocol_of_its_originals(tmp_path: Pat
     config = EvaluateConfig(load_weights_folder=Path("w"), dataset="prepared", data_path=root, eval_mono=True)
     assert choose_list(config).protocol.name == "stereo_folder"
     assert open_data(config, choose_list(config), SIZE).names == ("wall 1 l",)
+    data = build_dataset("prepared", DatasetRequest(*SIZE, (0,), root, part="val", with_depth=True))
+    protocol = protocol_of_validation(data)
+    assert protocol is not None
+    assert protocol.name == "stereo_folder"
+    no_depth = prepared(tmp_path / "no_depth" / "set")
+    without = build_dataset("prepared", DatasetRequest(*SIZE, (0,), no_depth, part="val"))
+    assert protocol_of_validation(without) is None

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import export_onnx as script
+import predict_depth
 from selfsup_depth import __version__
 from selfsup_depth.checkpoints import CheckpointMeta, save_checkpoint
 from selfsup_depth.errors import UserError
@@ -174,3 +175,21 @@ def test_predict_depth_runs_the_file(files, checkpoint, tmp_path, capsys):
 def test_options_of_the_other_engine_are_refused(files, options, message):
     with pytest.raises(UserError, match=message):
         build_engine("onnx", EngineRequest(**{"weights_folder": None, "onnx_file": files / "fixed.onnx", **options}))
+
+
+def test_predictions_say_which_provider_computed(files, tmp_path, capsys):
+    Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(tmp_path / "a.png")
+    words = ["--image_path", tmp_path / "a.png", "--engine", "onnx", "--onnx_file", files / "fixed.onnx", "--no_cuda"]
+    assert predict_depth.main([str(word) for word in words]) == 0
+    assert "engine: onnx on CPUExecutionProvider\n" in capsys.readouterr().out
+    assert json.loads((tmp_path / "a.json").read_text())["runs_on"] == "CPUExecutionProvider"
+
+
+@pytest.mark.parametrize("provider", ["CPUExecutionProvider", "CUDAExecutionProvider"])
+def test_an_unused_gpu_is_told(files, monkeypatch, provider):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(ExportedNetwork, "provider", provider)
+    told = build_engine("onnx", EngineRequest(None, onnx_file=files / "fixed.onnx")).runs_on
+    assert told.startswith(provider)
+    assert ("not on the GPU that is here" in told) == (provider == "CPUExecutionProvider")
+    assert build_engine("onnx", EngineRequest(None, onnx_file=files / "fixed.onnx", device="cpu")).runs_on == provider

@@ -13,16 +13,22 @@ import pytest
 import torch
 from colmap_files import write_colmap
 from PIL import Image
+from prepared_sets import prepare_pairs
+from rich.console import Console
 from stereo_footage import FOCAL, HEIGHT, WIDTH, wall, write_stereo_folder
 from tum_files import write_tum
 
 import evaluate_pose
 from selfsup_depth import __version__
 from selfsup_depth.checkpoints import CheckpointMeta, save_checkpoint
+from selfsup_depth.datasets import DatasetRequest, build_dataset
 from selfsup_depth.errors import UserError
 from selfsup_depth.methods import build_method
 from selfsup_depth.odometry.motion import MotionPredictor, request_of
 from selfsup_depth.odometry.trajectory import read_tum
+from selfsup_depth.preparation.dataset_footage import DatasetFootage
+from selfsup_depth.preparation.output import Contents
+from selfsup_depth.preparation.run import Task, prepare
 
 ROOT = Path(__file__).parents[2]
 FRAMES, STEP = 12, (0.3, 0.0, 0.2)  # metres right and forward a frame
@@ -192,3 +198,28 @@ def test_footage_without_poses_has_a_trajectory_and_no_score(tmp_path, capsys):
     assert found == {}
     assert "no true poses in this data: nothing is scored" in capsys.readouterr().out
     assert list((tmp_path / "out").glob("*_tum.txt"))
+
+
+def test_prepared_data_are_walked_whole(tmp_path):
+    """Not just the targets of validation, which are stored without neighbours where depth is what they are for."""
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    originals = write_tum(tmp_path / "tum" / "rgbd_dataset_freiburg3_walk", frames=16)
+    training = build_dataset("tum", DatasetRequest(64, 96, (0, -1, 1), originals))
+    validation = build_dataset("tum", DatasetRequest(64, 96, (0,), originals, part="val", with_depth=True))
+    footage = DatasetFootage(training, validation, "validation")
+    contents = Contents({}, footage.identity())
+    prepare(Task(footage, contents, (64, 96), frames_of_a_shard=5), tmp_path / "set", Console(quiet=True))
+    found = evaluate(model, tmp_path / "set", tmp_path / "out", "--dataset", "prepared")
+    score = max(found.values(), key=lambda score: score["frames"])
+    stored = len(training) + 2  # each target and its neighbours
+    assert score["frames"] == stored > 10
+    assert np.isfinite(score["absolute_m"]["none"])
+
+
+def test_prepared_pairs_are_walked_on_one_side(tmp_path):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    root = prepare_pairs(tmp_path / "set", write_stereo_folder(tmp_path / "rig"), size=(64, 96))
+    assert evaluate(model, root, tmp_path / "out", "--dataset", "prepared") == {}
+    lengths = {path.stem: len(np.loadtxt(path)) for path in (tmp_path / "out").glob("*_tum.txt")}
+    # three of the six training images have names of validation images, which these names then mean
+    assert lengths == {"wall_tum": 3, "wall_from_3_tum": 3}

@@ -52,8 +52,42 @@ def test_every_output_holds_the_painted_depth(predict, tmp_path, save, ramp):
     assert set(facts["outputs"]) == set(EVERYTHING)
     assert all((out / entry["file"]).is_file() for entry in facts["outputs"].values())
     assert (facts["unit"], facts["engine"], facts["precision"]) == ("metres", "torch", "fp32")
+    assert facts["runs_on"] == "cpu"
     assert (facts["depth_file"], facts["height"], facts["width"]) == ("Straße 1_depth.npy", HEIGHT, WIDTH)
     assert facts["outputs"]["ply"]["intrinsics_source"] == "--fov 60"
+
+
+def test_sidecars_say_the_cameras_that_are_known(predict, tmp_path, save):
+    weights = write_painted_checkpoint(tmp_path / "known", intrinsics=(60.0, 61.0, 31.0, 25.0))
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[41989] = 36
+    save(tmp_path / "photos" / "a.jpg", 90, exif=exif)
+    save(tmp_path / "photos" / "b.jpg", 90)
+    assert predict(tmp_path / "photos", load=weights) == 0
+    told, untold = (read_json(tmp_path / "out" / f"{name}.json") for name in "ab")
+    trained = {"fx": 60.0, "fy": 61.0, "cx": 31.0, "cy": 25.0, "width": WIDTH, "height": HEIGHT}
+    assert told["training_camera"] == untold["training_camera"] == trained | {"pixel_origin": "corner"}
+    focal = 36 * np.hypot(WIDTH, HEIGHT) / np.hypot(36, 24)
+    expected = [[focal, 0, WIDTH / 2], [0, focal, HEIGHT / 2], [0, 0, 1]]
+    np.testing.assert_allclose(told["intrinsics"], expected, rtol=1e-6)
+    assert (told["intrinsics_source"], told["pixel_origin"]) == ("EXIF of a.jpg", "corner")
+    assert (untold["intrinsics"], untold["intrinsics_source"]) == (None, None)
+    (tmp_path / "photos" / "calib.json").write_text("{}")  # nobody asked for it
+    assert predict(tmp_path / "photos") == 0
+    assert read_json(tmp_path / "out" / "a.json")["intrinsics"] is None
+    assert read_json(tmp_path / "out" / "a.json")["training_camera"] is None
+
+
+def test_the_sidecar_of_a_video_says_its_camera(predict, tmp_path):
+    video = film(tmp_path / "clip" / "a.avi", [40, 80])
+    assert predict(video) == 0
+    assert read_json(tmp_path / "out" / "a.json")["intrinsics"] is None
+    camera = {"image_width": WIDTH, "image_height": HEIGHT, "fx": 50, "fy": 50, "cx": 32, "cy": 24}
+    (video.parent / "calib.json").write_text(json.dumps(camera | {"pixel_origin": "corner"}))
+    assert predict(video) == 0
+    facts = read_json(tmp_path / "out" / "a.json")
+    assert facts["intrinsics"] == [[50, 0, 32], [0, 50, 24], [0, 0, 1]]
+    assert facts["intrinsics_source"].endswith("calib.json")
 
 
 def test_relative_depth_says_so_everywhere(predict, relative_weights, tmp_path, save, ramp, capsys):

@@ -192,6 +192,19 @@ def test_frames_to_score_are_kept_even_if_nothing_moved(tmp_path):
     assert [item.frame for item in build_training_set(config).items] == [1, 2, 3]
 
 
+def test_neighbours_of_frames_to_score_are_kept_where_they_exist(tmp_path):
+    """Reports show what training would look at around them."""
+    config = options(tmp_path / "originals", "stereo_folder", (0, -1, 1), True)
+    validation = build_validation_set(prepared(config, tmp_path / "prepared"))
+    assert validation.request.frame_ids == (0,)
+    source, middle = validation.source, validation.items[1]
+    assert all(source.has_image(source.neighbour(middle, frame)) for frame in (-1, 1, "s"))
+    assert source.neighbour(validation.items[0], -1) is None
+    original = build_validation_set(config).source
+    assert torch.equal(source.read_image(source.neighbour(middle, "s")),
+                       original.read_image(original.neighbour(middle, "s")))
+
+
 def test_a_gap_in_the_recording_stays_a_gap(tmp_path):
     """KITTI's frames are numbered: where one is missing, its neighbours are two steps apart."""
     root = tmp_path / "originals"
@@ -232,6 +245,72 @@ def test_other_pixels_or_other_options_are_another_set(tmp_path):
     first = next((tmp_path / "originals" / "wall" / "train" / "left").glob("*.png"))
     Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(first)
     assert identity() != before
+
+
+def test_cameras_stand_in_one_order_whichever_was_listed_first(tmp_path):
+    config = options(tmp_path / "originals", "kitti", (0, -1, 1), True)  # frame 1 of the left, 2 of the right camera
+    parts = build_training_set(config), build_validation_set(config)
+    moments = list(DatasetFootage(*parts, "validation").moments(None))
+    cameras = {tuple(moment.load()) for moment in moments}
+    assert ("left", "right") in cameras
+    assert ("right", "left") not in cameras
+
+
+def identity_of(config: TrainConfig) -> dict:
+    parts = build_training_set(config, through_pinholes), build_validation_set(config, through_pinholes)
+    return DatasetFootage(*parts, "validation").identity()
+
+
+def two_clips(root: Path) -> TrainConfig:
+    """Each with a calibration of its own; depth of all frames."""
+    for clip in ("first", "second"):
+        _made(root / clip / "depth")
+        for frame in range(12):
+            image, depth = see_wall(Camera(BARREL.intrinsics, BARREL.size), origin=np.array([0.2 * frame, 0, 0]))
+            Image.fromarray(image).save(root / clip / f"frame_{frame:03d}.png")
+            Image.fromarray(np.round(depth * 256).astype(np.uint16)).save(
+                root / clip / "depth" / f"frame_{frame:03d}.png"
+            )
+        write_calibration(root / clip, **CALIBRATION)
+    return TrainConfig(
+        data=DataConfig(dataset="folder", data_path=root, frame_ids=(0, 1), height=64, width=96, num_workers=1)
+    )
+
+
+@pytest.mark.parametrize("change", [{"fx": 112.0}, {"distortion": [-0.05, 0.0, 0.0, 0.0]}], ids=["focal", "lens"])
+def test_another_calibration_of_any_clip_is_another_set(tmp_path, change):
+    config = two_clips(tmp_path)
+    before = identity_of(config)
+    assert identity_of(config) == before
+    write_calibration(tmp_path / "second", **CALIBRATION | change)
+    assert identity_of(config) != before
+
+
+def test_other_depth_is_another_set(tmp_path):
+    config = two_clips(tmp_path)
+    before = identity_of(config)
+    for path in (tmp_path / "second" / "depth").glob("*.png"):
+        Image.fromarray(np.asarray(Image.open(path)) + np.uint16(256)).save(path)
+    after = identity_of(config)
+    assert after["depth"] != before["depth"]
+    assert {**after, "depth": before["depth"]} == before
+
+
+def test_other_poses_are_another_set(tmp_path):
+    config = options(tmp_path / "originals", "tum", (0, -1, 1), False)
+    before = identity_of(config)
+    path = next((tmp_path / "originals").rglob("groundtruth.txt"))
+    rows = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
+    path.write_text("".join(" ".join([row[0], str(float(row[1]) + 1.0), *row[2:]]) + "\n" for row in rows))
+    assert identity_of(config) != before
+
+
+def test_another_distance_of_the_cameras_is_another_set(tmp_path):
+    config = options(tmp_path / "originals", "stereo_folder", (0, 1), True)
+    before = identity_of(config)
+    path = tmp_path / "originals" / "wall" / "calib.json"
+    path.write_text(path.read_text().replace('"baseline_m": 0.5', '"baseline_m": 0.6'))
+    assert identity_of(config) != before
 
 
 def test_a_set_for_other_frames_is_refused(tmp_path):

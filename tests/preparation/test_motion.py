@@ -74,17 +74,31 @@ def image(x: float) -> torch.Tensor:
 def test_frames_are_kept_when_they_moved_far_enough_since_the_last_one_kept():
     """A step of 0.05 m is about 0.38 pixels of the median: every third makes one."""
     kept = MotionFilter(1.0)
-    assert [kept.has_moved([image(0.05 * frame)], begins=frame == 0) for frame in range(7)] == [
+    assert [kept.has_moved({"left": image(0.05 * frame)}, begins=frame == 0) for frame in range(7)] == [
         True, False, False, True, False, False, True,
     ]  # fmt: skip
     assert kept.reason == "moved by less than 1 pixels since the last one kept"
-    assert kept.has_moved([image(0.3)], begins=True)  # after a cut
-    assert not kept.has_moved([image(0.3)], begins=False)
-    assert kept.has_moved([image(0.3)], begins=False, always=True)
+    assert kept.has_moved({"left": image(0.3)}, begins=True)  # after a cut
+    assert not kept.has_moved({"left": image(0.3)}, begins=False)
+    assert kept.has_moved({"left": image(0.3)}, begins=False, always=True)
+
+
+def test_a_camera_is_compared_with_itself():
+    """Targets of random sides: left and right see the wall from half a metre apart, which is no motion."""
+    kept = MotionFilter(1.0)
+    assert kept.has_moved({"left": image(0.0)}, begins=True)
+    assert kept.has_moved({"right": image(0.5)}, begins=False)  # its first one
+    assert not kept.has_moved({"left": image(0.0)}, begins=False)
+    assert not kept.has_moved({"right": image(0.5)}, begins=False)
+    assert kept.has_moved({"right": image(0.8), "left": image(0.3)}, begins=False)
+    assert kept.has_moved({"right": image(1.1)}, begins=False)
+    assert not kept.has_moved({"left": image(0.6), "right": image(1.1)}, begins=False)  # the right one was kept last
+    assert kept.has_moved({"left": image(0.6)}, begins=True)
+    assert kept.has_moved({"right": image(1.1)}, begins=False)  # that of another run does not count
 
 
 def test_no_threshold_looks_at_nothing():
-    assert MotionFilter(0.0).has_moved([], begins=False)
+    assert MotionFilter(0.0).has_moved({}, begins=False)
 
 
 def taken(options: FootageOptions, times: list[float | None], rate: float | None = 30.0) -> list[int]:

@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,14 +47,18 @@ class Told(Footage):
                 usual = {"sequence": "a", "run": 0, "time_s": None, "number": number}
                 yield Moment(**(usual | facts), load=self.load(x, number))
 
+    def camera(self, number: int) -> str:
+        return "left"
+
     def load(self, x: float, number: int):
         def loaded() -> dict:
             self.threads.add(threading.get_ident())
             time.sleep(0.02 * (number % 3 == 0))  # some come later than those behind them
             if x < 0:
                 raise UserError(f"frame {number} is not readable")
-            image = torch.from_numpy(wall(x, 0.0)[0]).permute(2, 0, 1)
-            return {"left": ReadyView(SplitLine("a", number, "l"), image, K)}
+            camera = self.camera(number)
+            image = torch.from_numpy(wall(x + 0.5 * (camera == "right"), 0.0)[0]).permute(2, 0, 1)
+            return {camera: ReadyView(SplitLine("a", number, camera[0]), image, K)}
 
         return loaded
 
@@ -89,6 +94,28 @@ def test_positions_begin_anew_in_every_run(tmp_path):
     told = Told((0.0, {}), (0.0, {"gap": 5}), (0.3, {"run": 1, "gap": 4}), (0.6, {"run": 1}))
     source = run(tmp_path, told, least=0.5)
     assert positions(source) == {0: (0, 0), 2: (1, 0), 3: (1, 1)}
+
+
+class RandomSides(Told):
+    def camera(self, number: int) -> str:
+        return "lr"[number % 2].replace("l", "left").replace("r", "right")
+
+    def moments(self, after: Place | None) -> Iterator[Moment | Dropped]:
+        yield from (found for found in super().moments(after) if after is None or found.number > after.number)
+
+
+@pytest.mark.parametrize("stop", [None, 2, 3])
+def test_images_of_random_sides_are_compared_with_those_of_their_side(tmp_path, stop):
+    """Two of each place: a camera that stands still is not taken for one that jumps from side to side."""
+    places = [0.0, 0.0, 0.0, 0.0, 0.3, 0.3, 0.3, 0.3]
+    task = Task(RandomSides(*((x, {}) for x in places)), Contents({}, {}), (64, 96), 0.5, 1, frames_of_a_shard=2)
+    if stop is not None:
+        broken = RandomSides(*((x if n < stop else -1.0, {}) for n, x in enumerate(places)))
+        with pytest.raises(UserError, match="is not readable"):
+            prepare(replace(task, footage=broken), tmp_path, Console(file=io.StringIO()))
+    prepare(task, tmp_path, Console(file=io.StringIO()))
+    source = Prepared(DatasetRequest(64, 96, data_path=tmp_path, part="test"))
+    assert list(positions(source)) == [0, 1, 4, 5]
 
 
 def test_what_is_always_kept_is_kept(tmp_path):

@@ -156,12 +156,21 @@ def test_nothing_is_compared_across_a_pause_of_the_recording(tmp_path, videos):
 
 
 def test_a_folder_of_videos_is_one_set_of_several_sequences(tmp_path, videos):
-    for name in ("b", "a"):
-        write_video(tmp_path / "clips" / f"{name}.avi", wall_walk(6))
+    for name, frames in (("b", 6), ("a", 9)):
+        write_video(tmp_path / "clips" / f"{name}.avi", wall_walk(frames))
     write_calibration(tmp_path / "clips")
     prepared = videos.prepare(tmp_path / "clips")
-    assert names(prepared) == [f"a {frame} l" for frame in range(6)]  # the last one is for validation
+    assert names(prepared) == [f"a {frame} l" for frame in range(9)]  # the last one is for validation
     assert names(videos.read(prepared.root, part="val")) == [f"b {frame} l" for frame in range(6)]
+
+
+def test_a_video_that_changed_between_its_ends_is_another_set(tmp_path, videos):
+    path = write_video(tmp_path / "walk.avi", wall_walk(6))
+    write_calibration(tmp_path)
+    before = videos.task(path).contents.fingerprint
+    assert videos.task(path).contents.fingerprint == before
+    os.utime(path, ns=(0, os.stat(path).st_mtime_ns + 1))
+    assert videos.task(path).contents.fingerprint != before
 
 
 def test_originals_are_not_touched(tmp_path, videos):

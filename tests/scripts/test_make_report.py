@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prepared_sets import prepare_pairs
 
 import make_report
 import train
@@ -206,3 +207,13 @@ def test_bad_input(tmp_path, trained):
     output = str(tmp_path / "file" / "page.html")
     with pytest.raises(UserError, match=r"page.html cannot be written"):
         make_report.main(["--run", str(trained), "--output", output, "--num_workers", "0"])
+
+
+def test_of_a_run_on_prepared_data_with_depth(footage, tiny_options, tmp_path):
+    prepared = prepare_pairs(tmp_path / "set", footage, size=(64, 96))
+    options = ["--dataset", "prepared", "--data_path", str(prepared), *tiny_options[4:], *STEREO, "--num_epochs", "1"]
+    assert train.main([*options, "--log_dir", str(tmp_path)]) == 0
+    (tmp_path / "mdp" / "report.html").unlink()
+    assert make_report.main(["--run", str(tmp_path / "mdp"), "--num_workers", "0", "--no_cuda"]) == 0
+    assert json.loads((tmp_path / "mdp" / "validation.json").read_text())["protocol"]["name"] == "stereo_folder"
+    assert (tmp_path / "mdp" / "report.html").is_file()

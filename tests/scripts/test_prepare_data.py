@@ -13,6 +13,7 @@ import pytest
 from stereo_footage import write_stereo_folder
 from video_files import wall_walk, write_calibration, write_video
 
+import check_data
 import prepare_data
 import train
 from selfsup_depth.datasets import builtin
@@ -68,10 +69,14 @@ def test_training_on_a_video_prepares_it_once(tmp_path, monkeypatch, capsys):
     assert train.main(asked) == 0
     (made,) = (tmp_path / "cache" / "prepared").iterdir()
     assert re.fullmatch(r"a_walk-[0-9a-f]{16}", made.name)
-    assert f"the video's frames are kept in {made}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"the video's frames are kept in {made}" in told
+    assert re.search(r"24 frames read, \d\d kept", told)
     before = {path: path.stat().st_mtime_ns for path in made.iterdir()}
     assert train.main([*asked, "--num_epochs", "2", "--resume"]) == 0
-    assert "the video's frames are kept" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "the video's frames are kept" not in told
+    assert re.search(r"24 frames read, \d\d kept", told)
     assert {path: path.stat().st_mtime_ns for path in made.iterdir()} == before
     lists = tmp_path / "lists"
     lists.mkdir()
@@ -79,6 +84,66 @@ def test_training_on_a_video_prepares_it_once(tmp_path, monkeypatch, capsys):
         (lists / f"{part}_files.txt").write_text("".join(f"a_walk {frame} l\n" for frame in frames))
     config = train.read_config([*asked, "--split", str(lists)])
     assert config.data.data_path == made
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch) -> Path:
+    """A video that was prepared by training on it."""
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
+    return train.read_config(["--dataset", "video", "--data_path", str(walk(tmp_path)), *SMALL]).data.data_path
+
+
+def test_the_options_that_a_run_on_a_video_has_kept_start_it_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
+    runs = ["--log_dir", str(tmp_path / "runs")]
+    assert train.main(["--dataset", "video", "--data_path", str(walk(tmp_path)), *SMALL, *runs]) == 0
+    kept = tmp_path / "runs" / "mdp" / "config.yaml"
+    assert train.main(["--config", str(kept), "--num_epochs", "2", "--resume"]) == 0
+    assert [line["epoch"] for line in epochs(tmp_path / "runs") if "epoch" in line][-1] >= 1
+
+
+def test_a_prepared_folder_as_the_video_it_came_from(cached):
+    asked = ["--dataset", "video", "--data_path", str(cached), *SMALL]
+    assert train.read_config(asked).data.data_path == cached
+    with pytest.raises(UserError, match="was prepared with --fps None, but --fps 5.0 is asked for: give the former"):
+        train.read_config([*asked, "--fps", "5"])
+
+
+def test_another_prepared_folder_is_no_video(tmp_path):
+    wall = write_stereo_folder(tmp_path / "wall")
+    data = ["--dataset", "stereo_folder", "--data_path", str(wall), "--frame_ids", "0", "1"]
+    assert prepare_data.main([*data, *SIZE, "--output_directory", str(tmp_path / "set")]) == 0
+    with pytest.raises(UserError, match="was prepared from --dataset stereo_folder, not from a video"):
+        train.read_config(["--dataset", "video", "--data_path", str(tmp_path / "set"), *SMALL])
+
+
+def test_what_was_left_out_of_a_data_set_is_told_and_kept(tmp_path, capsys):
+    wall = write_stereo_folder(tmp_path / "wall")
+    data = ["--dataset", "stereo_folder", "--data_path", str(wall), "--frame_ids", "0", "-1", "1"]
+    assert prepare_data.main([*data, *SIZE, "--output_directory", str(tmp_path / "set")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"training: 8 of 12 listed samples\n  left out 2: neighbour frame -1 missing \(none before", told)
+    assert "validation: 3 of 3 listed samples" in told
+    index = json.loads((tmp_path / "set" / "prepared.json").read_text())["index"]
+    assert index["train"]["left_out"] == {"neighbour frame -1 missing": 2, "neighbour frame +1 missing": 2}
+    assert [(index[part]["listed"], index[part]["kept"]) for part in ("train", "val")] == [(12, 8), (3, 3)]
+
+
+def test_frames_of_a_camera_that_stood_are_told_and_found(tmp_path, monkeypatch, capsys):
+    """Half of the video; none of them is left for the checks to look at."""
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    images = wall_walk(20)
+    path = write_video(tmp_path / "waits.avi", [*images[:10], *[images[10]] * 20, *images[10:]])
+    write_calibration(tmp_path)
+    asked = ["--dataset", "video", "--data_path", str(path), *SIZE]
+    check_data.main(asked)
+    told = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"40 frames read, 20 kept dropped 20: moved by less than 0.25 pixels", told)
+    assert re.search(r"warning static_frames: 20 of \d+ frames were left out when they were prepared", told)
+    assert train.main([*asked, *SMALL, "--log_dir", str(tmp_path / "runs")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"left out 20: moved by less than 0.25 pixels .* \(counted in .*prepared.json\)", told)
 
 
 def test_a_video_of_one_camera_is_no_stereo(tmp_path, monkeypatch):

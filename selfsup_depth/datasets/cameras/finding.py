@@ -79,6 +79,10 @@ class RigFinder:
             source += f" and --baseline {options.baseline:g}"
         return fit_rig(rig_of_one(camera, source, options.baseline), size, shown)
 
+    def asks_each_image(self, folder: Path, highest: Path | None = None) -> bool:
+        """Whether nothing tells of the cameras of a folder but the EXIF of its images, which may differ."""
+        return self._options.fov is None and self._file(_places(folder, highest)) is None
+
     def _file(self, places: list[Path]) -> Path | None:
         given = self._options.calibration
         if given is not None:
@@ -106,5 +110,6 @@ def _nothing_found(places: list[Path], image: Path | None, size: tuple[int, int]
         f'"fx": {0.8 * width:.1f}, "fy": {0.8 * width:.1f}, "cx": {width / 2 - 0.5:g}, "cy": {height / 2 - 0.5:g}, '
         '"baseline_m": 0.12, "pixel_origin": "centre"} (baseline_m only of a stereo pair; centre: as OpenCV counts), '
         "give a file of OpenCV's or ROS's calibration with --calibration, or the horizontal field of view in degrees "
-        "with --fov."
+        "with --fov (unknown, of one camera: a guess, e.g. --fov 60, from which training with --learn_intrinsics goes "
+        "on)."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from selfsup_depth.datasets.prepared_files import STOOD_STILL
 from selfsup_depth.preflight.drawing import as_array, draw_arrows, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import LEAST_SHARE, Footage, Pair
@@ -48,17 +49,20 @@ def duplicated_frames(footage: Footage) -> Result:
 
 
 def static_frames(footage: Footage) -> Result:
-    """The camera moves between the frames."""
+    """The camera moves between the frames, also between those that were dropped when they were prepared."""
+    dropped = _dropped_beforehand(footage)
     pairs = [pair for pair in _followed(footage) if pair.difference >= EQUAL]
     if not pairs:
-        return not_looked(_why_not(footage))
+        return bad(dropped.found, dropped) if dropped else not_looked(_why_not(footage))
     still = [pair for pair in pairs if pair.flow < STANDS]
     share = len(still) / len(pairs)
     seen = f"{share:.0%} of {len(pairs)} neighbours stand still"
+    before = () if dropped is None else (dropped,)
     if share <= MOST_STATIC or len(still) < 2:
-        return good(seen)
+        return bad(seen, *before)
     return bad(
         seen,
+        *before,
         Finding(
             "static_frames", "error" if share > HOPELESS_STATIC else "warning", 100 * share, "% of the neighbours",
             f"at most {MOST_STATIC:.0%} without motion",
@@ -67,6 +71,21 @@ def static_frames(footage: Footage) -> Result:
             "drop frames without motion (prepare_data.py --min_motion 1); a fixed camera needs --use_stereo",
             strip([("frame", as_array(still[0].first)), ("its neighbour", as_array(still[0].second))]),
         ),
+    )  # fmt: skip
+
+
+def _dropped_beforehand(footage: Footage) -> Finding | None:
+    """What preparation counted: the frames of a video in which the camera stood are not there to be looked at."""
+    report = footage.parts[0].report
+    still = sum(count for reason, count in report.left_out.items() if reason.startswith(STOOD_STILL))
+    share = still / max(1, report.listed)
+    if share <= MOST_STATIC:
+        return None
+    return Finding(
+        "static_frames", "warning", 100 * share, "% of the frames", f"at most {MOST_STATIC:.0%} without motion",
+        f"{still} of {report.listed} frames were left out when they were prepared, because the camera stood still",
+        "a fixed camera, a car that waits, or a frame rate far too high",
+        "film while moving, for these frames show no depth; a fixed camera needs --use_stereo",
     )  # fmt: skip
 
 
