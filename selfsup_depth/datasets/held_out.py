@@ -16,6 +16,8 @@ SCENES_TO_HOLD_OUT_OF = 10
 SEGMENT, MOST_BLOCKS = 100, 10
 #: Scenes that have so much of their numbers in common may be cameras that recorded at the same time.
 SAME_NUMBERS = 0.9
+#: Scenes of so few frames share their numbers by chance: every name without a number is frame 0 of its own scene.
+FEWEST_SHARED = 3
 
 
 def hold_out(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], set[Frame]]:
@@ -60,7 +62,7 @@ def _groups(frames: Sequence[Frame]) -> dict[str, str]:
         alike = (
             first
             for first in dict.fromkeys(firsts.values())
-            if len(own & numbers[first]) >= SAME_NUMBERS * len(own | numbers[first])
+            if len(own & numbers[first]) >= max(SAME_NUMBERS * len(own | numbers[first]), FEWEST_SHARED)
         )
         firsts[scene] = next(alike, scene)
     return firsts
