@@ -25,7 +25,7 @@ from selfsup_depth.preparation.frames import Footage, Place, Tally
 from selfsup_depth.preparation.shards import write_json
 
 #: Goes up whenever the same footage and options are to give other images: caches are then made anew.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geometry.camera import resize_intrinsics
 from geometry.se3 import invert_transform
 from selfsup_depth.datasets.cameras import Camera as LensCamera
 from selfsup_depth.datasets.cameras import CameraRig
@@ -19,7 +20,8 @@ from selfsup_depth.preparation.undistortion import Rectifier, stereo_rectifiers,
 class PinholeRig:
     """One or two cameras without distortion, of a pair with level rows, and how the recorded images become theirs."""
 
-    intrinsics: dict[Camera, Tensor]  # [3, 3] float64, pixels of the recorded size
+    size: tuple[int, int]  # (width, height) of the images
+    intrinsics: dict[Camera, Tensor]  # [3, 3] float64, pixels of images of this size
     rectifiers: dict[Camera, Rectifier | None]  # None: as recorded
     right_T_left: Tensor | None  # [4, 4] float64 metres
 
@@ -27,6 +29,16 @@ class PinholeRig:
         """A recorded image [3, h, w] uint8 as the pinhole camera would have taken it."""
         rectifier = self.rectifiers[camera]
         return image if rectifier is None else rectifier(image)
+
+    def resized(self, size: tuple[int, int]) -> PinholeRig:
+        """The same cameras for images of another (width, height)."""
+        scale_x, scale_y = size[0] / self.size[0], size[1] / self.size[1]
+        intrinsics = {camera: resize_intrinsics(K, scale_x, scale_y) for camera, K in self.intrinsics.items()}
+        rectifiers = {
+            camera: None if rectifier is None else rectifier.resized(size)
+            for camera, rectifier in self.rectifiers.items()
+        }
+        return PinholeRig(size, intrinsics, rectifiers, self.right_T_left)
 
     def stereo_T(self, camera: Camera) -> Tensor | None:
         """[4, 4] metres, from this camera to the other one."""
@@ -58,9 +70,8 @@ def pinhole_rig(rig: CameraRig, *, stereo: bool) -> PinholeRig:
     if rig.is_rectified:
         return _of_each(rig, stereo=True)
     left, right, right_T_left = stereo_rectifiers(rig)
-    return PinholeRig(
-        {"left": left.intrinsics, "right": right.intrinsics}, {"left": left, "right": right}, right_T_left
-    )
+    intrinsics: dict[Camera, Tensor] = {"left": left.intrinsics, "right": right.intrinsics}
+    return PinholeRig(rig.left.size, intrinsics, {"left": left, "right": right}, right_T_left)
 
 
 def _of_each(rig: CameraRig, *, stereo: bool) -> PinholeRig:
@@ -72,4 +83,4 @@ def _of_each(rig: CameraRig, *, stereo: bool) -> PinholeRig:
         side: camera.intrinsics.double() if (seen := rectifiers[side]) is None else seen.intrinsics
         for side, camera in cameras.items()
     }
-    return PinholeRig(intrinsics, rectifiers, rig.right_T_left if stereo else None)
+    return PinholeRig(rig.left.size, intrinsics, rectifiers, rig.right_T_left if stereo else None)

@@ -30,7 +30,7 @@ class UndistortedSource(ViewSource):
         self.has_stereo, self.has_depth_maps = source.has_stereo, source.has_depth_maps
         self.poses_up_to_scale = source.poses_up_to_scale
         self._stereo = STEREO in source.request.frame_ids
-        self._known: dict[str, PinholeRig] = {}
+        self._known: dict[tuple[str, tuple[int, int]], PinholeRig] = {}
 
     # ---------------------------------------------------------------- as it is
 
@@ -92,7 +92,7 @@ class UndistortedSource(ViewSource):
         return pose.double() @ self._pinholes(view).recorded_T_seen(_camera(view))
 
     def depth(self, item: SplitLine) -> np.ndarray | None:
-        """At its own size, each pixel taken from the nearest one: depths are not mixed."""
+        """At its own size, through the image's pinhole camera; each pixel is the nearest one: depths are not mixed."""
         recorded = self._source.depth(item)
         if recorded is None:
             return None
@@ -101,16 +101,22 @@ class UndistortedSource(ViewSource):
         return recorded if rectifier is None else rectifier.depth(recorded)
 
     def _pinholes(self, view: SplitLine, size: tuple[int, int] | None = None) -> PinholeRig:
-        """For images of `size` (width, height), None: of any; made once for each different rig."""
+        """For images or depth maps of `size` (width, height); None: of the size of the rig.
+
+        A lens is one pinhole camera, made at the size of the rig and then only resized: maps of every size fit.
+        """
         rig = self._source.rig(view)
-        if size is not None:
-            rig = fit_rig(rig, size, self.image_path(view))
         if rig.right is None and _camera(view) == "right":
             rig = replace(rig, right=rig.left)
-        key = rig_facts(rig)
-        if key not in self._known:
-            self._known[key] = pinhole_rig(rig, stereo=self._stereo)
-        return self._known[key]
+        facts, own_size = rig_facts(rig), rig.left.size
+        if (facts, own_size) not in self._known:
+            level = fit_rig(rig, own_size, self.image_path(view))
+            self._known[facts, own_size] = pinhole_rig(level, stereo=self._stereo)
+        asked = size or own_size
+        if (facts, asked) not in self._known:
+            fit_rig(rig, asked, self.image_path(view))  # refuses another shape
+            self._known[facts, asked] = self._known[facts, own_size].resized(asked)
+        return self._known[facts, asked]
 
 
 def _camera(view: SplitLine) -> Camera:

@@ -7,12 +7,13 @@ principal point on the way in and put back on the way out.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from geometry.camera import resize_intrinsics
 from selfsup_depth.datasets.cameras import Camera, CameraRig
 from selfsup_depth.datasets.video import opencv
 from selfsup_depth.errors import UserError
@@ -29,10 +30,21 @@ OUTSIDE_PIXELS = 0.05  # how far a looked-up place may lie outside the image for
 class Rectifier:
     """Makes images of one camera those of another one, which has its centre but may look elsewhere."""
 
-    map_x: np.ndarray  # [h, w] float32: where in the image each new pixel is looked up, OpenCV's pixel centres
-    map_y: np.ndarray
+    lens: Camera  # the old one
     intrinsics: Tensor  # [3, 3] float64, of the new images, pixels of the same size, corner origin
     rotation: Tensor  # [3, 3] float64, new camera from old one
+    map_x: np.ndarray  # [h, w] float32: where in the image each new pixel is looked up, OpenCV's pixel centres
+    map_y: np.ndarray
+
+    def resized(self, size: tuple[int, int]) -> Rectifier:
+        """The same two cameras for images of another (width, height), as depth maps may have.
+
+        Both show what they showed, to the border: a new camera that was fitted to this size's own pixel centres would
+        be another one.
+        """
+        scale_x, scale_y = size[0] / self.lens.size[0], size[1] / self.lens.size[1]
+        lens = replace(self.lens, intrinsics=resize_intrinsics(self.lens.intrinsics, scale_x, scale_y), size=size)
+        return _between(lens, resize_intrinsics(self.intrinsics, scale_x, scale_y), self.rotation)
 
     def __call__(self, image: Tensor) -> Tensor:
         """[3, h, w] uint8 -> [3, h, w] uint8."""
@@ -139,34 +151,39 @@ def _level(centre: np.ndarray, right_R_left: np.ndarray, source: str) -> np.ndar
 
 
 def _rectifier(camera: Camera, rotation: np.ndarray, window: Window, source: str) -> Rectifier:
-    cv2 = opencv()
     width, height = camera.size
-    new = np.eye(3)
+    intrinsics = torch.eye(3, dtype=torch.float64)
     for axis, (low, high, size) in enumerate(
         ((window.left, window.right, width), (window.top, window.bottom, height))
     ):
-        new[axis, axis] = (size - 1) / (high - low)
-        new[axis, 2] = -low * new[axis, axis]
-    lens = cv2.fisheye if camera.model == "fisheye" else cv2
-    map_x, map_y = lens.initUndistortRectifyMap(
-        _from_centre(camera), _coefficients(camera), rotation, new, (width, height), cv2.CV_32FC1
-    )
+        intrinsics[axis, axis] = (size - 1) / (high - low)
+        intrinsics[axis, 2] = 0.5 - low * (size - 1) / (high - low)
+    made = _between(camera, intrinsics, torch.from_numpy(rotation.copy()))
     # a lens that shows a point farther out at a place farther in cannot be inverted there
-    down_x, across_x = np.gradient(map_x)
-    down_y, across_y = np.gradient(map_y)
+    down_x, across_x = np.gradient(made.map_x)
+    down_y, across_y = np.gradient(made.map_y)
     unfolded = (across_x * down_y - down_x * across_y).min() > 0
     inside = (
-        map_x.min() >= -OUTSIDE_PIXELS and map_x.max() <= width - 1 + OUTSIDE_PIXELS
-        and map_y.min() >= -OUTSIDE_PIXELS and map_y.max() <= height - 1 + OUTSIDE_PIXELS
+        made.map_x.min() >= -OUTSIDE_PIXELS and made.map_x.max() <= width - 1 + OUTSIDE_PIXELS
+        and made.map_y.min() >= -OUTSIDE_PIXELS and made.map_y.max() <= height - 1 + OUTSIDE_PIXELS
     )  # fmt: skip
     if not (unfolded and inside):  # also where a value is not a number
         raise UserError(
             f"{source}: the distortion coefficients {list(camera.distortion)} bend the image back onto itself: "
             "calibrate again with pictures whose chessboard reaches the corners, or with fewer coefficients."
         )
-    new[0, 2] += 0.5
-    new[1, 2] += 0.5
-    return Rectifier(map_x, map_y, torch.from_numpy(new), torch.from_numpy(rotation.copy()))
+    return made
+
+
+def _between(lens: Camera, intrinsics: Tensor, rotation: Tensor) -> Rectifier:
+    """From the images of a lens to those of a pinhole camera of the same size."""
+    cv2 = opencv()
+    model = cv2.fisheye if lens.model == "fisheye" else cv2
+    map_x, map_y = model.initUndistortRectifyMap(
+        _from_centre(lens.intrinsics), _coefficients(lens), rotation.numpy(), _from_centre(intrinsics), lens.size,
+        cv2.CV_32FC1,
+    )  # fmt: skip
+    return Rectifier(lens, intrinsics, rotation, map_x, map_y)
 
 
 def _window(camera: Camera, rotation: np.ndarray, source: str) -> Window:
@@ -194,16 +211,16 @@ def _rays(camera: Camera, rotation: np.ndarray, pixels: np.ndarray) -> np.ndarra
     precisely = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-10)
     lens = cv2.fisheye if camera.model == "fisheye" else cv2
     points = lens.undistortPoints(
-        pixels[:, None].astype(np.float64), _from_centre(camera), _coefficients(camera), criteria=precisely
+        pixels[:, None].astype(np.float64), _from_centre(camera.intrinsics), _coefficients(camera), criteria=precisely
     )[:, 0]
     points = np.where(np.abs(points).max(axis=1, keepdims=True) < 1e3, points, np.nan)  # OpenCV's mark: -1e6
     turned = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ rotation.T
     return np.where(turned[:, 2:] > 1e-6, turned[:, :2] / np.maximum(turned[:, 2:], 1e-6), np.nan)
 
 
-def _from_centre(camera: Camera) -> np.ndarray:
-    """[3, 3] float64 intrinsics as OpenCV counts pixels."""
-    matrix = camera.intrinsics.double().numpy().copy()
+def _from_centre(intrinsics: Tensor) -> np.ndarray:
+    """[3, 3] float64 as OpenCV counts pixels."""
+    matrix = intrinsics.double().numpy().copy()
     matrix[0, 2] -= 0.5
     matrix[1, 2] -= 0.5
     return matrix

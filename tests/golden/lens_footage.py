@@ -54,3 +54,21 @@ def _straight(camera: Camera, seen: np.ndarray) -> np.ndarray:
         aside = np.stack([2 * p1 * x * y + p2 * (r2 + 2 * x * x), p1 * (r2 + 2 * y * y) + 2 * p2 * x * y], axis=-1)
         point = (seen - aside) / radial[..., None]
     return point
+
+
+def shown_at(camera: Camera, points: np.ndarray) -> np.ndarray:
+    """Pixels [..., 2], corner origin, at which a lens shows points [..., 2] at distance 1: its model as published."""
+    r2 = (points**2).sum(axis=-1, keepdims=True)
+    if camera.model == "fisheye":
+        k, radius = camera.distortion, np.sqrt(r2)
+        angle = np.arctan(radius)
+        a2 = angle**2
+        bent = angle * (1 + a2 * (k[0] + a2 * (k[1] + a2 * (k[2] + a2 * k[3]))))
+        points = points * np.where(radius > 1e-9, bent / np.maximum(radius, 1e-9), 1.0)
+    elif camera.is_distorted:
+        k1, k2, p1, p2, k3 = camera.distortion
+        x, y = points[..., :1], points[..., 1:]
+        aside = [2 * p1 * x * y + p2 * (r2 + 2 * x * x), p1 * (r2 + 2 * y * y) + 2 * p2 * x * y]
+        points = points * (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) + np.concatenate(aside, axis=-1)
+    matrix = camera.intrinsics.numpy()
+    return points * [matrix[0, 0], matrix[1, 1]] + [matrix[0, 2], matrix[1, 2]]

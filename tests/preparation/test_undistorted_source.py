@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lens_footage import BARREL, FISHEYE, HEIGHT, PINHOLE, WIDTH, see_wall
+from lens_footage import BARREL, FISHEYE, HEIGHT, PINHOLE, WIDTH, see_wall, shown_at
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from geometry.camera import resize_intrinsics
 from geometry.se3 import invert_transform
 from selfsup_depth.datasets import DatasetRequest, ViewDataset, ViewSource, build_source
-from selfsup_depth.datasets.cameras import Camera, CameraRig
+from selfsup_depth.datasets.cameras import Camera, CameraRig, fit_camera
 from selfsup_depth.errors import UserError
 from selfsup_depth.preparation.undistorted_source import through_pinholes
 from splits import SplitLine
@@ -111,6 +112,48 @@ def test_a_raw_rig_is_seen_level_with_depth_and_poses():
     assert torch.allclose(source.stereo_T_target(left), invert_transform(poses[1]) @ poses[0])
     assert torch.equal(source.intrinsics(left, WIDTH, HEIGHT), source.intrinsics(right, WIDTH, HEIGHT))
     assert source.stereo_T_target(left)[:3, 3].tolist() == pytest.approx([-np.linalg.norm(CENTRE), 0, 0])
+
+
+class MapsOfAnySize(RigSource):
+    """Each pixel of a depth map says in metres which one it is: column or row, counted from 1."""
+
+    size, axis = (WIDTH, HEIGHT), 0
+
+    def depth(self, item: SplitLine) -> np.ndarray:
+        counted = np.meshgrid(*(np.arange(1, length + 1, dtype=np.float32) for length in self.size))
+        return counted[self.axis]
+
+
+SIZES = [(80, 60), (40, 30), (53, 40), (320, 240), (478, 362), (WIDTH, HEIGHT)]
+
+
+@pytest.mark.parametrize("stereo", [True, False], ids=["rectified", "undistorted"])
+@pytest.mark.parametrize("lens", [BARREL, FISHEYE], ids=["barrel", "fisheye"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+def test_a_depth_map_of_any_size_is_seen_by_the_camera_of_its_image(size, lens, stereo):
+    """Every pixel comes from the recorded one into which the image's own pinhole camera and the lens map its centre."""
+    width, height = size
+    recorded = MapsOfAnySize(DatasetRequest(64, 96, (0, "s") if stereo else (0, 1)))
+    recorded.left, recorded.size = lens, size
+    source, view = through_pinholes(recorded), SplitLine("walk", 1, "l")
+    K = resize_intrinsics(source.intrinsics(view, WIDTH, HEIGHT), width / WIDTH, height / HEIGHT)
+    assert torch.allclose(source.intrinsics(view, width, height), K)  # one camera, at whatever size
+    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    rays = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ np.linalg.inv(K.numpy()).T
+    old_R_new = recorded.world_T_camera(view).numpy()[:3, :3].T @ source.world_T_camera(view).numpy()[:3, :3]
+    rays = rays @ old_R_new.T
+    places = shown_at(fit_camera(lens, size, "", ""), rays[..., :2] / rays[..., 2:])
+    for axis in (0, 1):
+        recorded.axis = axis
+        found = source.depth(view) * rays[..., 2] - 0.5  # centre of the pixel that was taken
+        assert np.abs(found - places[..., axis]).max() < 0.5 + 1e-3
+
+
+def test_a_depth_map_of_another_shape_is_refused():
+    recorded = MapsOfAnySize(DatasetRequest(64, 96, (0, 1)))
+    recorded.size = (100, 100)
+    with pytest.raises(UserError, match="rig.yaml is for images of 160x120, but walk 1 l has 100x100, another shape"):
+        through_pinholes(recorded).depth(SplitLine("walk", 1, "l"))
 
 
 def test_one_camera_of_a_raw_rig_is_undistorted_alone():
