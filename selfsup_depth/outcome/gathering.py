@@ -142,10 +142,11 @@ def _chosen_by(meta: CheckpointMeta) -> str:
 
 def command_of(config: TrainConfig) -> str:
     """The command that repeats the run: its options that differ from the defaults."""
-    parts = ["python", "train.py"]
-    for name, value, differs in _options(config):
-        if differs:
-            parts += [f"--{name}", *([] if value == "true" else value.split(" ") if " " in value else [value])]
+    usual, parts = cli.as_flat_dict(TrainConfig()), ["python", "train.py"]
+    for name, value in cli.as_flat_dict(config).items():
+        if value is not None and value != usual[name]:
+            entries = value if isinstance(value, list) else [] if value is True else [value]
+            parts += [f"--{name}", *(words(entry) for entry in entries)]  # a value with blanks is one word
     return shlex.join(parts)
 
 
