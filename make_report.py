@@ -28,6 +28,7 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.evaluation.protocols import protocol_of_validation
     from selfsup_depth.evaluation.validation import ValidationSet
     from selfsup_depth.outcome import FinishedRun, write_run_report
+    from train import with_data
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parse(ReportConfig, argv)
     run = FinishedRun.read(options.run)
     against = FinishedRun.read(options.against) if options.against else None
-    config = moved(run.config, options.data_path)
+    config = with_data(moved(run.config, options.data_path))
     dataset = build_validation_set(config)
     workers = min(options.num_workers, os.cpu_count() or 1)
     held_out = ValidationSet(dataset, config.optimizer.batch_size, workers)

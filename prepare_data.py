@@ -24,12 +24,11 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.assembly import (
         build_training_set,
         build_validation_set,
-        builtin_data,
         footage_options,
         refuse_ignored_options,
+        with_builtin,
     )
-    from selfsup_depth.config import DataConfig, TrainConfig
-    from selfsup_depth.datasets.builtin import BUILTIN
+    from selfsup_depth.config import TrainConfig
     from selfsup_depth.errors import UserError
     from selfsup_depth.preparation.config import OutputConfig, PrepareConfig
     from selfsup_depth.preparation.run import Task, prepare
@@ -56,15 +55,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(line, highlight=False)
     console.print(f"train on it: {next_command(folder, config.data.frame_ids)}", highlight=False)
     return 0
-
-
-def with_builtin(data: DataConfig) -> DataConfig:
-    """The same with a folder; without --data_path that of built-in footage, rendered if need be."""
-    name = builtin_data(data)
-    if name is None:
-        return data
-    root = BUILTIN[name].ensure()
-    return replace(data, data_path=root, dataset=name, split=str(root / "splits"))
 
 
 def task_of_images(asked: TrainConfig, output: OutputConfig, workers: int, console: Console) -> Task:

@@ -37,6 +37,7 @@ with cli.quiet_ctrl_c():
         footage_options,
         refuse_ignored_options,
         shared_camera,
+        with_builtin,
     )
     from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
     from selfsup_depth.config import TrainConfig
@@ -71,10 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     with only_run_of_its_name(config.run, console):
         refuse_misspelt_resume(config.run)
         refuse_what_is_not_there(config)
-        return train(with_data(config), console)
+        return train(config, console)
 
 
-def train(config: TrainConfig, console: Console) -> int:
+def train(asked: TrainConfig, console: Console) -> int:
+    """Trains as was asked, which is also what is kept of the run: caches of its data may be deleted at any time."""
+    config = with_data(asked)
     training = build_training_set(config)
     tell_index(console, "training", training)
     validation = build_validation_set(config)
@@ -87,15 +90,15 @@ def train(config: TrainConfig, console: Console) -> int:
     torch.manual_seed(config.run.seed)  # after the teacher: a student starts the same with any teacher and with none
     resuming = config.run.resume and last_checkpoint(folder) is not None
     method, scale_source = build(config, training, teaching, resuming=resuming)
-    prepare_run_folder(folder, cli.as_flat_dict(config), config.run.resume, console)
+    prepare_run_folder(folder, cli.as_flat_dict(asked), config.run.resume, console)
 
     held_out = ValidationSet(validation, config.optimizer.batch_size, workers)
     protocol = protocol_of_validation(validation)
     hooks = Hooks(
-        describe=describe_at(describe(config, method, scale_source), method, training),
+        describe=describe_at(describe(asked, method, scale_source), method, training),
         validate=judge(held_out, protocol, device),
         picture=training_pictures,
-        options=cli.as_flat_dict(config) | fingerprints(training, teaching),
+        options=cli.as_flat_dict(asked) | fingerprints(training, teaching),
     )
     data = training_data(training, teaching, device, workers)
     trainer = Trainer(method, data, hooks, config.optimizer, config.run, device)
@@ -120,20 +123,20 @@ def read_options(argv: Sequence[str] | None) -> TrainConfig:
     config = cli.parse(TrainConfig, argv)
     refuse_ignored_options(config)
     name = builtin_data(config.data)
-    return config if name is None else cli.parse(TrainConfig, argv, recipe=cli.RECIPES / f"{BUILTIN[name].recipe}.yaml")
+    if name is None:
+        return config
+    config = cli.parse(TrainConfig, argv, recipe=cli.RECIPES / f"{BUILTIN[name].recipe}.yaml")
+    return replace(config, data=replace(config.data, dataset=name))
 
 
 def with_data(config: TrainConfig) -> TrainConfig:
     """The same with a folder of data: without --data_path built-in footage, of a video its frames, made if need be."""
-    name = builtin_data(config.data)
-    if name is None and config.data.dataset == "video":
-        workers = min(config.data.num_workers, os.cpu_count() or 1)
-        folder = prepared_video(config.data, footage_options(config), workers, Console(soft_wrap=True))
-        return replace(config, data=replace(config.data, data_path=folder))
-    if name is None:
-        return config
-    root = BUILTIN[name].ensure()
-    return replace(config, data=replace(config.data, data_path=root, dataset=name, split=str(root / "splits")))
+    data = with_builtin(config.data)
+    if data.dataset == "video":
+        workers = min(data.num_workers, os.cpu_count() or 1)
+        folder = prepared_video(data, footage_options(config), workers, Console(soft_wrap=True))
+        data = replace(data, data_path=folder)
+    return replace(config, data=data)
 
 
 def refuse_what_is_not_there(config: TrainConfig) -> None:

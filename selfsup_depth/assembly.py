@@ -13,7 +13,6 @@ from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint, load_into
 from selfsup_depth.config import DataConfig, DistillConfig, RunConfig, TrainConfig
 from selfsup_depth.config.wording import they_are
 from selfsup_depth.datasets import (
-    COMES_WITH_ITS_DATA,
     HAVE_KITTI_INTRINSICS,
     READ_FOOTAGE_OPTIONS,
     DatasetRequest,
@@ -22,9 +21,9 @@ from selfsup_depth.datasets import (
     ViewDataset,
     ViewSource,
     build_source,
-    refuse_unknown,
 )
-from selfsup_depth.datasets.builtin import BUILTIN
+from selfsup_depth.datasets.builtin import BUILTIN, builtin_name
+from selfsup_depth.datasets.request import GUESSED_FOV
 from selfsup_depth.errors import UserError
 from selfsup_depth.methods import MethodRequest, build_method
 from selfsup_depth.structures import STEREO, FrameId, Method
@@ -33,8 +32,6 @@ from selfsup_depth.tutors import TRUE_DEPTH
 
 #: With stereo a network unit is ten baselines: the published code calls its baseline 0.1.
 NOMINAL_BASELINE = 0.1
-#: Where --learn_intrinsics starts from when nothing is known, degrees: between phones (65) and most webcams (55).
-GUESSED_FOV = 60.0
 
 
 def refuse_ignored_options(config: TrainConfig) -> None:
@@ -88,23 +85,18 @@ def as_it_is(source: ViewSource) -> ViewSource:
 def builtin_data(data: DataConfig) -> str | None:
     """The footage of `BUILTIN` that is trained on where no --data_path is given; None: no rendered footage.
 
-    Raises UserError for an unknown --dataset, and for one of data on disk, or a --split, without --data_path.
+    Raises UserError as `builtin_name` does.
     """
-    refuse_unknown(data.dataset)
-    if data.data_path is not None or data.dataset in COMES_WITH_ITS_DATA:
-        return None
-    name = "builtin" if data.dataset == DataConfig().dataset else data.dataset
-    if name not in BUILTIN:
-        raise UserError(
-            f"--dataset {name} is read from disk: give its folder as --data_path, or train on built-in footage with "
-            f"--dataset {' or '.join(BUILTIN)}"
-        )
-    if data.split is not None:
-        raise UserError(
-            f"--split {data.split} chooses among frames on disk, but without --data_path --dataset {data.dataset} is "
-            "built-in footage with lists of its own: give the folder of the frames as --data_path, or leave out --split"
-        )
-    return name
+    return builtin_name(data.dataset, data.data_path, default=DataConfig.dataset, on_disk={"split": data.split})
+
+
+def with_builtin(data: DataConfig) -> DataConfig:
+    """The same with a folder; without --data_path that of built-in footage, rendered if need be."""
+    name = builtin_data(data)
+    if name is None:
+        return data
+    root = BUILTIN[name].ensure()
+    return replace(data, data_path=root, dataset=name, split=str(root / "splits"))
 
 
 def build_training_set(config: TrainConfig, through: Lens = as_it_is) -> ViewDataset:

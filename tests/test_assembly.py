@@ -12,7 +12,7 @@ from stereo_footage import write_stereo_folder
 from selfsup_depth import assembly
 from selfsup_depth.config import DataConfig, DistillConfig, FootageConfig, NetworkConfig, RunConfig, TrainConfig
 from selfsup_depth.datasets import DATASETS, HAVE_KITTI_INTRINSICS, READ_FOOTAGE_OPTIONS, index
-from selfsup_depth.datasets.builtin import BUILTIN
+from selfsup_depth.datasets.builtin import BUILTIN, BuiltinData
 from selfsup_depth.datasets.kitti_views import KittiSource
 from selfsup_depth.errors import UserError
 
@@ -52,6 +52,13 @@ def test_footage_that_needs_no_data_path(dataset, expected):
     assert expected is None or expected in BUILTIN
 
 
+def test_built_in_footage_is_rendered_where_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setitem(BUILTIN, "builtin", BuiltinData(lambda: tmp_path, "builtin_drive"))
+    made = assembly.with_builtin(DataConfig())
+    assert (made.dataset, made.data_path, made.split) == ("builtin", tmp_path, str(tmp_path / "splits"))
+    assert assembly.with_builtin(DataConfig(dataset="motorcycle")) == DataConfig(dataset="motorcycle")
+
+
 def test_data_on_disk_is_no_built_in_footage(footage):
     assert assembly.builtin_data(DataConfig(footage, "stereo_folder", split="lists")) is None
     assert assembly.builtin_data(DataConfig(footage)) is None
@@ -64,7 +71,7 @@ def test_data_on_disk_is_no_built_in_footage(footage):
         ({"dataset": "zzz"}, "--dataset zzz is not known: choose one of kitti, "),
         ({"dataset": "zzz", "data_path": "/data"}, "--dataset zzz is not known"),
         ({"dataset": "stereo_folder"}, "--dataset stereo_folder is read from disk: give .* builtin or builtin_in"),
-        ({"split": "eigen_zhou"}, "--split eigen_zhou chooses among frames on disk.*, or leave out --split"),
+        ({"split": "eigen_zhou"}, "--split eigen_zhou is about data on disk, but without .*, or leave that out"),
         ({"dataset": "builtin", "split": "odom"}, "--split odom .*--dataset builtin is built-in footage"),
     ],
 )

@@ -12,6 +12,9 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
 from splits import SplitLine, parse_line, place_of, read_split
 
+#: Horizontal degrees, for `guess_fov`: between phones (65) and most webcams (55).
+GUESSED_FOV = 60.0
+
 
 @dataclass(frozen=True)
 class FootageOptions:

@@ -9,12 +9,11 @@ from typing import Any
 
 from selfsup_depth.config import FootageConfig
 from selfsup_depth.datasets import READ_FOOTAGE_OPTIONS, FootageOptions
+from selfsup_depth.datasets.request import GUESSED_FOV
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
 
 _PATHS = ("calibration", "right_video")
-#: Degrees. Depth is scored without the camera: whatever is assumed where nothing says it changes no score.
-_ANY_FOV = 60.0
 
 
 def footage_options(config: EvaluateConfig, training_options: Mapping[str, Any]) -> FootageOptions:
@@ -29,8 +28,8 @@ def footage_options(config: EvaluateConfig, training_options: Mapping[str, Any])
     values = _trained_with(config, training_options) | _given(config.footage)
     if config.footage.fps is not None or config.footage.frame_step != 1:  # two ways to say the same
         values |= {"fps": config.footage.fps, "frame_step": config.footage.frame_step}
-    needs_camera = "point_cloud" in config.extra_metrics
-    return FootageOptions(**values, guess_fov=None if needs_camera else _ANY_FOV)
+    needs_camera = "point_cloud" in config.extra_metrics  # nothing else is changed by whatever is assumed
+    return FootageOptions(**values, guess_fov=None if needs_camera else GUESSED_FOV)
 
 
 def refuse_ignored_footage(config: EvaluateConfig) -> None:

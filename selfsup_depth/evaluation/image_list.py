@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from selfsup_depth.datasets import COMES_WITH_ITS_DATA, refuse_unknown
+from selfsup_depth.datasets import refuse_unknown
+from selfsup_depth.datasets.builtin import BUILTIN, builtin_name
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import read_manifest
 from selfsup_depth.errors import UserError
@@ -22,8 +23,6 @@ Part = Literal["train", "val", "test"]
 KITTI_RAW = ("kitti", "kitti_depth")
 _OWN_PARTS: dict[str, Part] = {"train": "train", "val": "val", "test": "test"}
 _DEFAULT_SPLIT = {"kitti": "eigen", "kitti_depth": "eigen_benchmark", "va": "test", "nyuv2": "test"}
-#: data sets that are rendered when no --data_path is given
-BUILTIN_FOOTAGE = ("builtin", "builtin_indoor")
 READER_OF_TRUTH = {"lidar_forward": "kitti", "improved": "kitti_depth"}
 
 
@@ -62,9 +61,11 @@ def choose_list(config: EvaluateConfig) -> ImageList:
     """
     refuse_unknown(config.dataset)
     refuse_ignored_footage(config)
-    on_disk = config.data_path is not None or config.dataset in COMES_WITH_ITS_DATA
-    if not on_disk and not _needs_no_images(config):
-        return _builtin_list(config)
+    if not _needs_no_images(config):
+        options = {name: getattr(config, name) for name in ("eval_split", "gt_path", "depth_path")}
+        name = builtin_name(config.dataset, config.data_path, default=EvaluateConfig.dataset, on_disk=options)
+        if name is not None:
+            return _builtin_list(config, name)
     split = config.eval_split or _DEFAULT_SPLIT.get(config.dataset, "val")
     if split.startswith("odom"):
         raise UserError(f"--eval_split {split} is a list for poses: odometry has no depth to score; choose another.")
@@ -115,18 +116,7 @@ def _needs_no_images(config: EvaluateConfig) -> bool:
     return stored_predictions and (config.gt_path is not None or config.eval_split == "benchmark")
 
 
-def _builtin_list(config: EvaluateConfig) -> ImageList:
-    from selfsup_depth.datasets.builtin import BUILTIN  # the renderer: needed here alone
-
-    name = "builtin" if config.dataset == "kitti" else config.dataset
-    on_disk = ("eval_split", "gt_path", "depth_path")
-    given = [f"--{option}" for option in on_disk if getattr(config, option) is not None]
-    given += ["--dataset"] if name not in BUILTIN else []
-    if given:
-        raise UserError(
-            f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} about data on disk: give the folder of its "
-            "images as --data_path."
-        )
+def _builtin_list(config: EvaluateConfig, name: str) -> ImageList:
     protocol = find_protocol(config.protocol) if config.protocol else protocol_of_dataset(name)
     if protocol.ground_truth != "dataset":
         raise UserError(

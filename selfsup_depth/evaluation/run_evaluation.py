@@ -9,13 +9,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from selfsup_depth.datasets.builtin import BUILTIN
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.accumulator import EvaluationResult, ScoreAccumulator
 from selfsup_depth.evaluation.baselines import constant_baseline
 from selfsup_depth.evaluation.benchmark_submission import open_benchmark, write_submission
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.evaluation_data import EvaluationData, open_data
-from selfsup_depth.evaluation.image_list import BUILTIN_FOOTAGE, builtin_remark, choose_list
+from selfsup_depth.evaluation.image_list import builtin_remark, choose_list
 from selfsup_depth.evaluation.leaks import leak_of
 from selfsup_depth.evaluation.modes import ScoringMode, require_one_mode, scoring_mode
 from selfsup_depth.evaluation.prediction_sources import LoadModel, PredictionSource, open_source
@@ -44,7 +45,7 @@ def run_evaluation(config: EvaluateConfig, load_model: LoadModel, console: Conso
     else:
         data = open_data(config, image_list, source.size, _training_options(source))
     _make_folder(source.out_dir(image_list))
-    if config.data_path is None and image_list.dataset in BUILTIN_FOOTAGE:
+    if config.data_path is None and image_list.dataset in BUILTIN:
         remark = builtin_remark(image_list.dataset, _training_options(source))
         console.print(remark, style="yellow", highlight=False, soft_wrap=True)
     if mode is None:

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from selfsup_depth.datasets import DatasetRequest, FootageOptions, ReaderOptions, ViewDataset, build_dataset
-from selfsup_depth.datasets.builtin import BUILTIN
+from selfsup_depth.datasets.builtin import BUILTIN, builtin_name
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import read_manifest, read_views
-from selfsup_depth.errors import UserError
+from selfsup_depth.datasets.request import GUESSED_FOV
 from selfsup_depth.odometry.config import PoseConfig
 from selfsup_depth.odometry.trajectory import Poses
 from splits import SplitLine
@@ -101,13 +101,11 @@ def open_frames(config: PoseConfig, frames: tuple[int, ...], size: tuple[int, in
     Raises UserError when the data cannot be read or has no consecutive frames.
     """
     dataset, data_path, split = config.dataset, config.data_path, config.eval_split
-    if data_path is None:
-        if split is not None or dataset not in (PoseConfig.dataset, *BUILTIN):
-            raise UserError(f"--dataset {dataset} is read from disk: give its folder as --data_path.")
-        dataset = "builtin" if dataset == PoseConfig.dataset else dataset
-        data_path = BUILTIN[dataset].ensure()
+    name = builtin_name(dataset, data_path, default=PoseConfig.dataset, on_disk={"eval_split": split})
+    if name is not None:
+        dataset, data_path = name, BUILTIN[name].ensure()
     lines = None
-    if split is None and dataset in WHOLE_SEQUENCES:
+    if split is None and data_path is not None and dataset in WHOLE_SEQUENCES:
         lines = WHOLE_SEQUENCES[dataset](data_path.expanduser())
     request = DatasetRequest(
         height=size[0],
@@ -123,7 +121,9 @@ def open_frames(config: PoseConfig, frames: tuple[int, ...], size: tuple[int, in
 
 
 def footage_options(config: PoseConfig) -> FootageOptions:
-    return FootageOptions(**{option.name: getattr(config.footage, option.name) for option in fields(config.footage)})
+    """What the options say of the footage; a camera that nothing tells is guessed, since motion is seen without it."""
+    given = {option.name: getattr(config.footage, option.name) for option in fields(config.footage)}
+    return FootageOptions(**given, guess_fov=GUESSED_FOV)
 
 
 def odometry_sequences(root: Path) -> tuple[str, ...]:
@@ -163,4 +163,5 @@ WHOLE_SEQUENCES: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "kitti_depth": raw_drives,
     "builtin": raw_drives,
     "prepared": prepared_images,
+    "video": prepared_images,  # whose --data_path is then that of its prepared frames
 }

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
+import yaml
 from stereo_footage import write_stereo_folder
 from video_files import wall_walk, write_calibration, write_video
 
 import check_data
+import make_report
 import prepare_data
 import train
-from selfsup_depth.datasets import builtin
+from selfsup_depth.checkpoints import load_checkpoint
 from selfsup_depth.errors import UserError
 
 pytest.importorskip("cv2", reason="videos need OpenCV (extra `video`)")
@@ -93,13 +97,31 @@ def cached(tmp_path, monkeypatch) -> Path:
     return train.read_config(["--dataset", "video", "--data_path", str(walk(tmp_path)), *SMALL]).data.data_path
 
 
-def test_the_options_that_a_run_on_a_video_has_kept_start_it_again(tmp_path, monkeypatch):
+def test_a_run_on_a_video_goes_on_to_the_same_numbers_after_its_cache_was_deleted(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
-    runs = ["--log_dir", str(tmp_path / "runs")]
-    assert train.main(["--dataset", "video", "--data_path", str(walk(tmp_path)), *SMALL, *runs]) == 0
-    kept = tmp_path / "runs" / "mdp" / "config.yaml"
-    assert train.main(["--config", str(kept), "--num_epochs", "2", "--resume"]) == 0
-    assert [line["epoch"] for line in epochs(tmp_path / "runs") if "epoch" in line][-1] >= 1
+    video = walk(tmp_path)
+    asked = ["--dataset", "video", "--data_path", str(video), *SMALL]
+    assert train.main([*asked, "--num_epochs", "2", "--log_dir", str(tmp_path / "whole")]) == 0
+    assert train.main([*asked, "--log_dir", str(tmp_path / "runs")]) == 0
+    run = tmp_path / "runs" / "mdp"
+    assert yaml.safe_load((run / "config.yaml").read_text())["data_path"] == str(video)
+    assert load_checkpoint(run / "models" / "best").meta.config["data_path"] == str(video)
+    shutil.rmtree(tmp_path / "cache")
+    capsys.readouterr()
+    assert train.main(["--config", str(run / "config.yaml"), "--num_epochs", "2", "--resume"]) == 0
+    assert "the video's frames are kept in" in capsys.readouterr().out
+    assert epochs(tmp_path / "runs") == epochs(tmp_path / "whole") != []
+    shutil.rmtree(tmp_path / "cache")
+    (run / "report.html").unlink()
+    assert make_report.main(["--run", str(run), "--num_workers", "0", "--no_cuda"]) == 0
+    assert f"--data_path {shlex.quote(str(video))}" in unescape((run / "report.html").read_text())
+
+
+def test_a_run_whose_options_name_the_cache_goes_on(cached, tmp_path):
+    """As runs of earlier versions do."""
+    asked = ["--dataset", "video", "--data_path", str(cached), *SMALL, "--log_dir", str(tmp_path / "runs")]
+    assert train.main(asked) == 0
+    assert train.main([*asked, "--num_epochs", "2", "--resume"]) == 0
 
 
 def test_a_prepared_folder_as_the_video_it_came_from(cached):
@@ -164,15 +186,6 @@ def test_what_cannot_be_prepared_is_refused(tmp_path):
         with pytest.raises(UserError, match=reason):
             prepare_data.main([*asked, *out])
     assert not (tmp_path / "out").exists()
-
-
-def test_built_in_footage_can_be_prepared(tmp_path, monkeypatch):
-    from selfsup_depth.datasets.builtin import BuiltinData
-
-    root = write_stereo_folder(tmp_path / "drive")
-    monkeypatch.setitem(builtin.BUILTIN, "builtin", BuiltinData(lambda: root, "builtin_drive"))
-    made = prepare_data.with_builtin(prepare_data.DataConfig())
-    assert (made.dataset, made.data_path, made.split) == ("builtin", root, str(root / "splits"))
 
 
 def test_the_script_ends_with_a_sentence(tmp_path):

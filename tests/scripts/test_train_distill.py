@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
+import make_report
 import train
 from selfsup_depth import assembly, cli
 from selfsup_depth.checkpoints import load_checkpoint
@@ -107,6 +109,20 @@ def test_the_built_in_rooms_train_by_their_name(rooms: Path, tmp_path: Path, mon
     options = ["--dataset", "builtin_indoor", *SMALL, "--distill", "true_depth", "--log_dir", str(tmp_path)]
     assert train.main(options) == 0
     assert (tmp_path / "mdp" / "examples.png").is_file()
+
+
+def test_a_run_on_built_in_footage_does_not_depend_on_where_it_was_rendered(rooms: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(BUILTIN, "builtin_indoor", BuiltinData(lambda: rooms, "builtin_indoor"))
+    run = tmp_path / "mdp"
+    assert train.main(["--dataset", "builtin_indoor", *SMALL, "--num_epochs", "1", "--log_dir", str(tmp_path)]) == 0
+    kept = yaml.safe_load((run / "config.yaml").read_text())
+    assert kept["dataset"] == "builtin_indoor" and not {"data_path", "split"} & set(kept)
+    moved = shutil.copytree(rooms, tmp_path / "elsewhere")
+    monkeypatch.setitem(BUILTIN, "builtin_indoor", BuiltinData(lambda: moved, "builtin_indoor"))
+    assert train.main(["--config", str(run / "config.yaml"), "--num_epochs", "2", "--resume"]) == 0
+    (run / "report.html").unlink()
+    assert make_report.main(["--run", str(run), "--num_workers", "0", "--no_cuda"]) == 0
+    assert (run / "report.html").is_file()
 
 
 def test_a_teacher_file_in_the_original_naming_teaches_and_its_cache_serves_without_it(
