@@ -8,8 +8,9 @@ rate is no trouble.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,16 @@ def open_video(request: DatasetRequest) -> Prepared:
     if (path / MANIFEST).is_file():
         # what the options of footage say was done when the video was prepared
         return Prepared(replace(request, options=replace(request.options, footage=FootageOptions())))
+    words = ["--data_path", str(path), *_given(request.options.footage)]
+    size = f"--height {request.height} --width {request.width}"
     raise UserError(
-        f"--data_path {path} is not prepared for reading: run prepare_data.py --dataset video --data_path {path} "
-        "--output_directory OUT, then read --dataset prepared --data_path OUT."
+        f"--data_path {path} is not prepared for reading: run python prepare_data.py --dataset video "
+        f"{shlex.join(words)} {size} --output_directory OUT, then read --dataset prepared --data_path OUT."
     )
+
+
+def _given(footage: FootageOptions) -> list[str]:
+    """What was said of the footage, as the options that say it."""
+    said = {o.name: getattr(footage, o.name) for o in fields(footage) if o.name != "guess_fov"}
+    changed = {o.name: said[o.name] for o in fields(footage) if o.name in said and said[o.name] != o.default}
+    return [word for name, value in changed.items() for word in (f"--{name}", str(value))]

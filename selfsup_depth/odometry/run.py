@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -40,6 +41,8 @@ from selfsup_depth.odometry.trajectory import Poses, Trajectory, chain, write_ki
 from selfsup_depth.report.trajectories import save_trajectory_plot
 from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
 
+#: The options with frames that can be read at a size (height, width), where they name something else: a video.
+AtHand = Callable[[PoseConfig, tuple[int, int]], PoseConfig]
 ALIGNMENTS: tuple[Alignment, ...] = ("none", "scale", "se3", "sim3")
 
 
@@ -55,14 +58,15 @@ class Score:
     absolute_m: dict[str, float]  # alignment -> root mean square distance
 
 
-def run_odometry(config: PoseConfig, console: Console) -> dict[str, Score]:
+def run_odometry(config: PoseConfig, console: Console, at_hand: AtHand) -> dict[str, Score]:
     """Predict, score and write; scores by sequence, where there are true poses.
 
     Raises UserError for a checkpoint without pose network, and for data without consecutive frames.
     """
     device = torch.device("cpu" if config.no_cuda or not torch.cuda.is_available() else "cuda")
     predictor = MotionPredictor.load(config.load_weights_folder, device, config.weights_format)
-    dataset = open_frames(config, predictor.frames, (predictor.meta.height, predictor.meta.width))
+    size = (predictor.meta.height, predictor.meta.width)
+    dataset = open_frames(at_hand(config, size), predictor.frames, size)
     walks = walks_of(dataset)
     motions = predict_motions(predictor, dataset, config)
     folder = config.eval_out_dir or _beside(config.load_weights_folder)

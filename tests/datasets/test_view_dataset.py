@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import shlex
 from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from selfsup_depth.datasets import DATASETS, ViewDataset, build_dataset
+from selfsup_depth.datasets import DATASETS, FootageOptions, ReaderOptions, ViewDataset, build_dataset
 from selfsup_depth.datasets.augmentation import collate, draw_augmentation
 from selfsup_depth.datasets.images import read_image
 from selfsup_depth.errors import UserError
@@ -226,5 +227,11 @@ def test_readers_from_disk_need_a_folder_that_exists(name, ask):
 def test_a_video_is_a_file_that_has_to_be_prepared(ask):
     with pytest.raises(UserError, match="give its file as --data_path"):
         build_dataset("video", ask())
-    with pytest.raises(UserError, match=r"--data_path /nowhere/a\.mp4 is not prepared for reading"):
-        build_dataset("video", ask(data_path="/nowhere/a.mp4"))
+    footage = FootageOptions(fov=65.0, right_video=Path("the right.mp4"), guess_fov=60.0)
+    with pytest.raises(UserError, match=r"--data_path /nowhere/a\.mp4 is not prepared for reading") as error:
+        build_dataset("video", ask(data_path="/nowhere/a.mp4", options=ReaderOptions(footage=footage)))
+    command = str(error.value).split("run python ")[1].split(", then")[0]
+    assert shlex.split(command) == [
+        "prepare_data.py", "--dataset", "video", "--data_path", "/nowhere/a.mp4", "--fov", "65.0", "--right_video",
+        "the right.mp4", "--height", "12", "--width", "40", "--output_directory", "OUT",
+    ]  # fmt: skip

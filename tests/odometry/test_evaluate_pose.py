@@ -17,8 +17,10 @@ from prepared_sets import prepare_pairs
 from rich.console import Console
 from stereo_footage import FOCAL, HEIGHT, WIDTH, wall, write_stereo_folder
 from tum_files import write_tum
+from video_files import wall_walk, write_video
 
 import evaluate_pose
+import train
 from selfsup_depth import __version__
 from selfsup_depth.checkpoints import CheckpointMeta, save_checkpoint
 from selfsup_depth.datasets import DatasetRequest, build_dataset
@@ -189,6 +191,45 @@ def test_poses_of_other_data_are_read(tmp_path):
     write_colmap(tmp_path / "colmap")
     found = evaluate(model, tmp_path / "colmap", tmp_path / "of_colmap", "--dataset", "colmap")
     assert [(score["frames"], score["drift_alignment"]) for score in found.values()] == [(6, "sim3")]
+
+
+def test_a_video_is_prepared_by_itself_where_training_on_it_would(tmp_path, monkeypatch, capsys):
+    """Of the networks' size, whole, and without a word on its camera, which its motion does not need."""
+    monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    video = write_video(tmp_path / "a walk.mp4", wall_walk(FRAMES))
+    assert evaluate(model, video, tmp_path / "out", "--dataset", "video") == {}
+    assert f"{FRAMES} frames read, {FRAMES} kept" in capsys.readouterr().out
+    (prepared,) = (tmp_path / "cache" / "prepared").iterdir()
+    times, poses = read_tum(tmp_path / "out" / "a_walk_tum.txt")
+    assert np.diff(times) == pytest.approx(0.1)
+    np.testing.assert_allclose(poses[:, :3, 3], np.outer(np.arange(FRAMES), STEP), atol=1e-4)
+    trained = train.read_config(
+        ["--dataset", "video", "--data_path", str(video), "--height", "64", "--width", "96", "--learn_intrinsics"]
+    )
+    assert trained.data.data_path == prepared
+    evaluate(model, video, tmp_path / "half", "--dataset", "video", "--frame_step", "2", "--fov", "70")
+    assert len(np.loadtxt(tmp_path / "half" / "a_walk_tum.txt")) == FRAMES / 2
+    assert len(list((tmp_path / "cache" / "prepared").iterdir())) == 2
+
+
+def test_a_video_has_to_be_there(tmp_path):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    with pytest.raises(UserError, match="gone.mp4 is missing: expected a video file"):
+        evaluate(model, tmp_path / "gone.mp4", tmp_path / "out", "--dataset", "video")
+    with pytest.raises(UserError, match="--dataset video is read from disk: give its folder as --data_path"):
+        evaluate_pose.main(["--load_weights_folder", str(model), "--dataset", "video"])
+
+
+def test_frames_without_a_camera_are_enough(tmp_path):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    for number, image in enumerate(wall_walk(4)):
+        path = tmp_path / "walk" / f"walk_{number:04d}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    assert evaluate(model, path.parent, tmp_path / "out", "--dataset", "folder") == {}
+    (written,) = (tmp_path / "out").glob("*_tum.txt")
+    assert len(np.loadtxt(written)) == 4
 
 
 def test_footage_without_poses_has_a_trajectory_and_no_score(tmp_path, capsys):
