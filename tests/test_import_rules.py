@@ -93,5 +93,10 @@ def test_grid_sample_has_one_home():
     assert users == ["warp.py"]
 
 
+def test_videos_are_decoded_in_one_place():
+    users = [path.relative_to(ROOT).as_posix() for path in SOURCES if "VideoCapture(" in path.read_text()]
+    assert users == [f"{PACKAGE}/datasets/video.py"]
+
+
 def test_no_attics():
     assert not [path for path in SOURCES if path.stem in ("utils", "misc", "common", "helpers")]

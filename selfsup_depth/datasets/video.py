@@ -98,19 +98,24 @@ class VideoFile:
 
     def _open(self) -> Any:
         """A capture at the first frame; raises UserError when OpenCV does not take the file for a video."""
-        cv2 = opencv()
-        before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        try:
-            capture = cv2.VideoCapture(str(self.path))
-        finally:
-            cv2.utils.logging.setLogLevel(before)
+        capture = quiet_capture(str(self.path))
         if not capture.isOpened():
             raise UserError(
                 f"{self.path} is not a video that OpenCV can open ({self.path.stat().st_size} bytes): the file is "
                 "damaged, incomplete or of another kind; copy it again, or convert it to mp4."
             )
-        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        capture.set(opencv().CAP_PROP_ORIENTATION_AUTO, 1)
         return capture
+
+
+def quiet_capture(source: str | int) -> Any:
+    """OpenCV's capture of a file or of a webcam's number, opened or not: why not is said better by our own errors."""
+    cv2 = opencv()
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.VideoCapture(source)
+    finally:
+        cv2.utils.logging.setLogLevel(before)
 
 
 def opencv() -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from selfsup_depth.datasets.video import opencv
+from selfsup_depth.datasets.video import opencv, quiet_capture
 from selfsup_depth.errors import UserError
 
 CODEC = "mp4v"  # the one that OpenCV's wheels can always write
@@ -46,9 +46,8 @@ class SideBySideVideo:
             return
         self._writer.release()
         self._writer = None
-        cv2 = opencv()
-        capture = cv2.VideoCapture(str(self.path))
-        written = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        capture = quiet_capture(str(self.path))
+        written = int(capture.get(opencv().CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
         if written < self.frames:
             raise UserError(

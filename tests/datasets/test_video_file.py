@@ -142,5 +142,5 @@ def test_without_opencv_it_is_said_what_to_install(tmp_path, monkeypatch):
 
 
 def test_a_video_is_read_by_who_prepares_it_first(tmp_path):
-    with pytest.raises(UserError, match=r"run prepare_data.py --dataset video .* --dataset prepared"):
+    with pytest.raises(UserError, match=r"run python prepare_data.py --dataset video .* --dataset prepared"):
         build_source("video", DatasetRequest(64, 96, data_path=tmp_path / "walk.mp4"))
