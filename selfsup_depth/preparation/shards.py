@@ -25,7 +25,8 @@ from selfsup_depth.datasets.prepared_files import (
 from selfsup_depth.errors import UserError
 from selfsup_depth.preparation.frames import Moment, Place, ReadyView, Tally
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+#: None: numpy's own error, which tells how many of the bytes were written and no reason.
+FULL = (errno.ENOSPC, errno.EDQUOT, None)
 SHARD_BYTES = 64 << 20  # of one camera's images
 PARTIAL = ".partial"
 

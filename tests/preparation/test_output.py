@@ -149,6 +149,23 @@ def test_a_full_disk_loses_nothing_that_was_complete(tmp_path, walk, videos, mon
     assert contents(videos.folder) == contents(tmp_path / "whole")
 
 
+def test_numpy_does_not_say_that_a_disk_is_full_but_it_is(walk, videos, monkeypatch):
+    """Its short write has no number of an error: where only permissions were named, people looked for the wrong thing."""
+    full = Path("/dev/full")
+    if not full.is_char_device():
+        pytest.skip("no /dev/full, which stands for a full disk")
+
+    def onto_a_full_disk(file, array):
+        with full.open("wb") as no_room:
+            array.tofile(no_room)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", onto_a_full_disk)
+        with pytest.raises(UserError, match=r"the disk is full, left_00000.npy could not be written"):
+            videos.prepare(walk)
+    assert sorted(contents(videos.folder)) == ["preparing.json"]
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path, walk, videos, monkeypatch):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"--output_directory .*file/out cannot be made .*SELFSUP_DEPTH_CACHE"):
