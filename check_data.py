@@ -25,7 +25,7 @@ with cli.quiet_ctrl_c():
     from rich.markup import escape
 
     from selfsup_depth.assembly import data_request, refuse_ignored_options
-    from selfsup_depth.config import DataConfig, TrainConfig
+    from selfsup_depth.config import DataConfig, NetworkConfig, TrainConfig
     from selfsup_depth.config.check import CheckConfig
     from selfsup_depth.datasets import build_source
     from selfsup_depth.datasets.index import build_index, usable_items
@@ -41,7 +41,8 @@ VALIDATION_SHARE = 3  # of validation a third as many targets
 def main(argv: Sequence[str] | None = None) -> int:
     config = cli.parse(CheckConfig, argv)
     console = Console(soft_wrap=True, highlight=False)
-    asked = TrainConfig(data=config.data, footage=config.footage)
+    network = NetworkConfig(learn_intrinsics=config.learn_intrinsics)
+    asked = TrainConfig(data=config.data, footage=config.footage, network=network)
     refuse_ignored_options(asked)
     asked = with_data(asked)
     footage = look(asked, config)

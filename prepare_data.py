@@ -28,7 +28,8 @@ with cli.quiet_ctrl_c():
         refuse_ignored_options,
         with_builtin,
     )
-    from selfsup_depth.config import TrainConfig
+    from selfsup_depth.config import NetworkConfig, TrainConfig
+    from selfsup_depth.datasets.training_size import fitting_in_words, is_squeezed, squeeze_in_words
     from selfsup_depth.errors import UserError
     from selfsup_depth.preparation.config import OutputConfig, PrepareConfig
     from selfsup_depth.preparation.run import Task, prepare
@@ -43,18 +44,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(soft_wrap=True)
     folder = config.output.output_directory.expanduser()
     workers = max(1, min(config.data.num_workers, os.cpu_count() or 1))
-    asked = TrainConfig(data=with_builtin(config.data), footage=config.footage)
+    network = NetworkConfig(learn_intrinsics=config.learn_intrinsics)
+    asked = TrainConfig(data=with_builtin(config.data), footage=config.footage, network=network)
     if asked.data.dataset == "video":
+        refuse_ignored_options(asked)
         task = video_task(asked.data, footage_options(asked), workers)
     else:
         task = task_of_images(asked, config.output, workers, console)
+    tell_squeeze(console, task.footage.recorded_size, (asked.data.width, asked.data.height))
     made = prepare(task, folder, console)
     if not made:
         console.print(f"{folder} is prepared already, with the same options from the same footage", highlight=False)
     for line in summary(folder):
         console.print(line, highlight=False)
-    console.print(f"train on it: {next_command(folder, config.data.frame_ids)}", highlight=False)
+    learning = " --learn_intrinsics" if config.learn_intrinsics else ""
+    console.print(f"train on it: {next_command(folder, config.data.frame_ids)}{learning}", highlight=False)
     return 0
+
+
+def tell_squeeze(console: Console, recorded: tuple[int, int], training: tuple[int, int]) -> None:
+    """Before the work, which would have to be done again. Both sizes are (width, height)."""
+    if is_squeezed(recorded, training):
+        told = f"{squeeze_in_words(recorded, training)}; {fitting_in_words(recorded, training)}"
+        console.print(f"[yellow]warning[/yellow] {told}", highlight=False)
 
 
 def task_of_images(asked: TrainConfig, output: OutputConfig, workers: int, console: Console) -> Task:

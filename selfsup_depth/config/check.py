@@ -17,6 +17,8 @@ class CheckConfig:
 
     data: DataConfig = field(default_factory=DataConfig)
     footage: FootageConfig = field(default_factory=FootageConfig)
+    learn_intrinsics: bool = False
+    """The focal length will be learnt: where nothing tells it, the guess is looked at that training starts from."""
     min_depth: float = 0.1
     """Nearest depth of the training to come, in network units. With stereo a unit is ten baselines."""
     max_depth: float = 100.0

@@ -84,6 +84,7 @@ class Prepared(ViewSource):
         self.has_stereo, self.has_depth_maps = self.manifest.has_stereo, self.manifest.has_depth
         self.made_from = self.manifest.made_from
         self.poses_up_to_scale = self.manifest.poses_up_to_scale
+        self.recorded_size, self.camera_is_guess = self.manifest.recorded_size, self.manifest.camera_is_guess
         self._views = read_views(Path(self.root), self.manifest.shards)
         self._by_moment = {(*view.moment, view.camera): view for view in self._views}
         self._by_name = {view.name: view for view in self._views}

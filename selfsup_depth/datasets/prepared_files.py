@@ -75,6 +75,10 @@ class Manifest:
     has_depth: bool
     #: whether poses are in a unit of their own, as those of COLMAP
     poses_up_to_scale: bool
+    #: (width, height) as recorded, of several sizes the one that suits the size of the set least; None: not known
+    recorded_size: tuple[int, int] | None
+    #: whether nothing told the camera, so that its focal length is a guess
+    camera_is_guess: bool
     #: frames that the samples can have; None: whatever stands in a row
     frame_ids: tuple[FrameId, ...] | None
     #: part -> its targets, as indices into the views in their order; None: divided when read
@@ -115,6 +119,8 @@ def read_manifest(folder: Path) -> Manifest:
             has_stereo=content["has_stereo"],
             has_depth=content["has_depth"],
             poses_up_to_scale=content["poses_up_to_scale"],
+            recorded_size=tuple(content["recorded_size"]) if "recorded_size" in content else None,  # type: ignore[arg-type]
+            camera_is_guess=content.get("camera_is_guess", False),
             frame_ids=None if frame_ids is None else tuple(frame_ids),
             parts=content["parts"],
             dropped=content["frames"]["dropped"],

@@ -12,7 +12,7 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
 from splits import SplitLine, parse_line, place_of, read_split
 
-#: Horizontal degrees, for `guess_fov`: between phones (65) and most webcams (55).
+#: Degrees along the longer side, for `guess_fov`: between phones (65) and most webcams (55).
 GUESSED_FOV = 60.0
 
 
@@ -28,7 +28,8 @@ class FootageOptions:
     frame_step: int = 1
     fps: float | None = None
     min_motion: float = 0.0  # pixels
-    #: field of view that is assumed where nothing says one (intrinsics are then learnt); None: that is refused
+    #: field of view of the longer side that is assumed where nothing says one (intrinsics are then learnt), in degrees;
+    #: None: that is refused
     guess_fov: float | None = None
 
 

@@ -37,6 +37,10 @@ class ViewSource(ABC):
     poses_up_to_scale: bool = False
     #: the value of --dataset that the originals were read with, where these are copies; their protocol is valid here
     made_from: str | None = None
+    #: (width, height) of the images as recorded, of which these are smaller copies; None: they are what was recorded
+    recorded_size: tuple[int, int] | None = None
+    #: whether these are copies that were made when nothing told their camera: its focal length is a guess
+    camera_is_guess: bool = False
     #: whether `rig` tells of cameras that may be distorted or, of a pair, not rectified; else `intrinsics` say it all
     describes_lenses: bool = False
 

@@ -141,8 +141,9 @@ def open_video(request: DatasetRequest) -> Prepared:
         raise UserError("video is read from disk: give its file as --data_path.")
     path = Path(request.data_path).expanduser()
     if (path / MANIFEST).is_file():
-        # what the options of footage say was done when the video was prepared
-        return Prepared(replace(request, options=replace(request.options, footage=FootageOptions())))
+        # what the options of footage say was done when the video was prepared; whether its camera is learnt is not said
+        learns = FootageOptions(guess_fov=request.options.footage.guess_fov)
+        return Prepared(replace(request, options=replace(request.options, footage=learns)))
     words = ["--data_path", str(path), *_given(request.options.footage)]
     size = f"--height {request.height} --width {request.width}"
     raise UserError(

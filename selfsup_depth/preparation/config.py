@@ -26,3 +26,5 @@ class PrepareConfig:
     output: OutputConfig
     data: DataConfig = field(default_factory=DataConfig)
     footage: FootageConfig = field(default_factory=FootageConfig)
+    learn_intrinsics: bool = False
+    """The focal length will be learnt (train.py --learn_intrinsics): where nothing tells it, start from a guess."""

@@ -14,14 +14,18 @@ from selfsup_depth.datasets import ViewDataset, ViewSource
 from selfsup_depth.datasets.images import resize_image
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import CAMERAS, Camera, StoredView
+from selfsup_depth.datasets.training_size import least_fitting
 from selfsup_depth.errors import UserError
 from selfsup_depth.preparation.frames import Dropped, Footage, Moment, Place, ReadyView
 from selfsup_depth.preparation.identity import Fingerprints
+from selfsup_depth.preparation.undistorted_source import UndistortedSource
 from selfsup_depth.structures import STEREO
 from splits import SplitLine
 
 CAMERA_OF_SIDE: dict[str | None, Camera] = {"r": "right", "3": "right"}  # KITTI's lists also write camera numbers
 DepthKept = Literal["validation", "all"]
+#: So many images, evenly spread, are asked for their size before anything begins.
+SIZES_LOOKED_AT = 8
 
 
 @dataclass
@@ -46,6 +50,16 @@ class _Shot:
     images: dict[Camera, _Image] = field(default_factory=dict)
 
 
+def _sizes(dataset: ViewDataset) -> list[tuple[int, int]]:
+    """(width, height) of a few images, evenly spread."""
+    images = [dataset.image(index) for index in range(0, len(dataset), max(1, len(dataset) // SIZES_LOOKED_AT))]
+    return [(image.shape[-1], image.shape[-2]) for image in images]
+
+
+def _is_guess(source: ViewSource, view: SplitLine) -> bool:
+    return (source.describes_lenses or isinstance(source, UndistortedSource)) and source.rig(view).is_guess
+
+
 class DatasetFootage(Footage):
     """What two data sets (training, validation) need of their images, undistorted where their cameras are not pinholes.
 
@@ -58,6 +72,8 @@ class DatasetFootage(Footage):
         self.frame_ids = training.request.frame_ids
         self.has_stereo = STEREO in training.request.frame_ids
         self.poses_up_to_scale = training.source.poses_up_to_scale
+        self.recorded_size = least_fitting(_sizes(training), (self.width, self.height))
+        self.camera_is_guess = any(_is_guess(training.source, item) for item in training.items)
         self.index = {"train": asdict(training.report), "val": asdict(validation.report)}
         self._parts: dict[str, list[str]] = {}
         self._images: dict[str, _Image] = {}
@@ -75,6 +91,7 @@ class DatasetFootage(Footage):
         return {
             "images": f"{len(views)} images, {known.images(views)}",
             "cameras": known.cameras(views),
+            "camera_is_guess": self.camera_is_guess,
             "depth": f"{len(with_depth)} maps, {known.depth(with_depth)}",
             "targets": {part: self._listed(paths) for part, paths in self._parts.items()},
         }

@@ -84,6 +84,10 @@ class Footage(ABC):
     #: the value of --dataset they are read with
     made_from: str
     has_stereo: bool
+    #: (width, height) as recorded; of several sizes the one that suits the size of training least
+    recorded_size: tuple[int, int]
+    #: whether nothing tells the camera of some of it, so that its focal length is a guess
+    camera_is_guess: bool = False
     #: whether poses are in a unit of their own
     poses_up_to_scale: bool = False
     #: frames that samples made of it can have; None: whatever stands in a row

@@ -96,6 +96,8 @@ def seal(folder: Path, contents: Contents, footage: Footage, shards: int, size: 
         "images": len(views),
         "has_stereo": footage.has_stereo,
         "poses_up_to_scale": footage.poses_up_to_scale,
+        "recorded_size": list(footage.recorded_size),
+        "camera_is_guess": footage.camera_is_guess,
         "has_depth": any(view.has_depth for view in views),
         "frame_ids": None if footage.frame_ids is None else list(footage.frame_ids),
         "frames": tally.as_json(),

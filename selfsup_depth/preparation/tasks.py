@@ -35,6 +35,11 @@ def video_task(data: DataConfig, footage: FootageOptions, workers: int) -> Task:
             "--dataset prepared."
         )
     videos = VideoFootage(data.data_path, footage, data.height, data.width)
+    if videos.has_stereo and videos.camera_is_guess:
+        raise UserError(
+            f"{data.data_path} is stereo, whose metres hang on the focal length, but nothing tells it: give a "
+            "calibration or --fov, or one camera's video alone to learn it from."
+        )
     least = footage.min_motion if videos.has_stereo else max(footage.min_motion, STANDING_STILL)
     options = {
         "dataset": "video",

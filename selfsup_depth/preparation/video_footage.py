@@ -17,6 +17,7 @@ from selfsup_depth.datasets.cameras import CameraRig, RigFinder
 from selfsup_depth.datasets.images import resize_image
 from selfsup_depth.datasets.prepared_files import Camera
 from selfsup_depth.datasets.request import FootageOptions
+from selfsup_depth.datasets.training_size import least_fitting
 from selfsup_depth.datasets.video import opencv
 from selfsup_depth.preparation.frames import Dropped, Footage, Moment, Place, ReadyView
 from selfsup_depth.preparation.motion import SmallCopy, is_cut, small_copy
@@ -48,6 +49,8 @@ class VideoFootage(Footage):
         self._rigs = [
             finder.find(stream.take.left.parent, None, stream.size, scene=stream.take.name) for stream in self.streams
         ]
+        self.recorded_size = least_fitting([stream.size for stream in self.streams], (width, height))
+        self.camera_is_guess = any(rig.is_guess for rig in self._rigs)
         self._pinholes = [pinhole_rig(rig, stereo=self.has_stereo) for rig in self._rigs]
         declared = [stream.total for stream in self.streams]
         self.total = None if None in declared else sum(count for count in declared if count is not None)
@@ -59,6 +62,7 @@ class VideoFootage(Footage):
         return {
             "videos": [[take.name, *map(_mark, paths)] for take, paths in zip(takes, files, strict=True)],
             "cameras": [_numbers(rig) for rig in self._rigs],
+            "camera_is_guess": self.camera_is_guess,
         }
 
     def moments(self, after: Place | None) -> Iterator[Moment | Dropped]:

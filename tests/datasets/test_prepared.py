@@ -180,3 +180,12 @@ def test_damaged_depth_is_said(pairs, tmp_path):
     data = ViewDataset("prepared", Prepared(ask(copy)), ask(copy))
     with pytest.raises(UserError, match="depth_00000.npz cannot be read as a part of a prepared set"):
         data.depth(0)
+
+
+def test_a_set_of_an_earlier_version_knows_less_and_is_read(walk):
+    manifest = walk / "prepared.json"
+    told = json.loads(manifest.read_text())
+    assert (told.pop("recorded_size"), told.pop("camera_is_guess")) == ([96, 64], False)
+    manifest.write_text(json.dumps(told))
+    prepared = Prepared(ask(walk))
+    assert (prepared.recorded_size, prepared.camera_is_guess) == (None, False)

@@ -63,6 +63,7 @@ IMAGES = {
     "black frames": Fault("exposure", "nearly black", lambda: left(lambda i: i * 0, (2, 5))),
     "white frames": Fault("exposure", "nearly white", lambda: left(lambda i: i * 0 + 255, (3, 6))),
     "overexposed": Fault("exposure", "burnt out", lambda: left(lambda i: brighter(i, 3.2)), ("stereo_orientation",)),
+    "squeezed when prepared": Fault("squeezed", "8.2 times too wide", lambda: spoilt(recorded_size=(360, 1010))),
     "two sizes": Fault(
         "image_size", "152x52", lambda: left(lambda i: i[::2, ::2], (1, 4, 5)), ("image_of_calibration",)
     ),
@@ -85,6 +86,7 @@ def focal(fx: float, fy: float, cx: float = K[0, 2]) -> np.ndarray:
 
 
 INTRINSICS = {
+    "guessed when prepared": Fault("known_camera", "--learn_intrinsics", lambda: spoilt(camera_is_guess=True)),
     "normalised": Fault("intrinsics", "shares of the image size", lambda: with_K(scaled(1 / 304, 1 / 104))),
     "of 2.2 times the size": Fault("intrinsics", "another image size", lambda: with_K(scaled(2.2, 2.2))),
     "of 1.5 times the size": Fault("image_of_calibration", "1.48 times", lambda: with_K(scaled(1.5, 1.5))),

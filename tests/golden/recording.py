@@ -35,6 +35,8 @@ class Recording:
     has_poses: bool = True
     has_depth: bool = True
     names: list[str] | None = None  # file names of the frames
+    recorded_size: tuple[int, int] | None = None  # (width, height) of what the images are copies of
+    camera_is_guess: bool = False
 
     def copy(self) -> Recording:
         return deepcopy(self)
@@ -65,6 +67,7 @@ class RecordingSource(ViewSource):
     def __init__(self, request: DatasetRequest, recording: Recording) -> None:
         super().__init__(request)
         self.recording = recording
+        self.recorded_size, self.camera_is_guess = recording.recorded_size, recording.camera_is_guess
 
     def items(self) -> list[SplitLine]:
         return [SplitLine("street", n, "l") for n in range(len(self.recording.left))]

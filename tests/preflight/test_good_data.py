@@ -18,8 +18,8 @@ road_stereo = pytest.mark.skipif(not (DATA / "road_stereo").is_dir(), reason=f"n
 odometry = pytest.mark.skipif(not (DATA / "kitti_odometry_02").is_dir(), reason=f"no kitti_odometry_02 in {DATA}")
 
 
-def built_in(root: Path, dataset: str):
-    return build_dataset(dataset, DatasetRequest(96, 320, (0, -1, 1, "s"), root, split=root / "splits"))
+def built_in(root: Path, dataset: str, size: tuple[int, int] = (96, 320)):
+    return build_dataset(dataset, DatasetRequest(*size, (0, -1, 1, "s"), root, split=root / "splits"))
 
 
 def test_the_built_in_drive(tmp_path):
@@ -31,7 +31,7 @@ def test_the_built_in_drive(tmp_path):
 
 
 def test_the_built_in_rooms(tmp_path):
-    dataset = built_in(ensure_builtin_indoor(tmp_path, frames=8, size=128, workers=1), "builtin_indoor")
+    dataset = built_in(ensure_builtin_indoor(tmp_path, frames=8, size=128, workers=1), "builtin_indoor", (128, 128))
     assert found_in(look_at_dataset(dataset)) == {}
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from planted_faults import FAULTS, blurred, drive, with_depth
-from preflight_looks import found_in, look_at
+from preflight_looks import found_in, look_at, look_at_dataset
+from recording import RecordingSource
 
+from selfsup_depth.datasets import DatasetRequest, FootageOptions, ReaderOptions, ViewDataset
 from selfsup_depth.preflight import CHECKS, run_checks
 
 
@@ -46,6 +48,24 @@ def test_a_depth_range_that_is_missed_is_found_and_another_one_is_named():
     assert set(near) == {"depth_range"} and "--min_depth" in near["depth_range"].remedy
     suggested = float(near["depth_range"].remedy.split()[-1])
     assert found_in(replace(footage, depth_range=(suggested, 100.0))) == {}
+
+
+def test_a_size_that_training_asks_for_is_compared_with_the_images():
+    recording = drive()
+    height, width = recording.left[0].shape[:2]
+    for scale, squeezed in ((0.45, True), (0.55, False), (1.9, False), (2.2, True)):
+        request = DatasetRequest(height, round(width * scale), (0, -1, 1, "s"))
+        found = found_in(look_at_dataset(ViewDataset("recording", RecordingSource(request, recording), request)))
+        assert set(found) == ({"squeezed"} if squeezed else set())
+
+
+def test_a_guessed_camera_that_is_learnt_is_no_fault():
+    recording = replace(drive(), camera_is_guess=True)
+    options = ReaderOptions(footage=FootageOptions(guess_fov=60.0))
+    request = DatasetRequest(*recording.left[0].shape[:2], (0, -1, 1), options=options)
+    results = run_checks(look_at_dataset(ViewDataset("recording", RecordingSource(request, recording), request)))
+    assert results["known_camera"].findings == ()
+    assert results["known_camera"].saw == "a guess of 77 degrees, from which it is learnt"
 
 
 def test_without_stereo_and_poses_depth_in_millimetres_is_found_all_the_same():

@@ -29,7 +29,7 @@ K = torch.tensor([[60.0, 0, 48], [0, 60.0, 32], [0, 0, 1]])
 class Told(Footage):
     """Moments as a test tells them: where the camera stands, and what else is known of the moment."""
 
-    made_from, has_stereo = "told", False
+    made_from, has_stereo, recorded_size = "told", False, (96, 64)
 
     def __init__(self, *places: tuple[float, dict] | Dropped) -> None:
         self.places = places

@@ -49,6 +49,23 @@ def test_every_frame_with_its_time_and_camera(tmp_path, videos):
         assert prepared.stereo_T_target(view) is None
 
 
+def test_a_guess_is_another_set_than_the_same_camera_that_is_known(tmp_path, videos):
+    path = write_video(tmp_path / "walk.avi", wall_walk(4))
+    guessed, told = (videos.task(path, **camera) for camera in ({"guess_fov": 60.0}, {"fov": 60.0}))
+    assert guessed.footage.camera_is_guess and not told.footage.camera_is_guess
+    assert guessed.contents.fingerprint != told.contents.fingerprint
+    prepared = videos.prepare(path, guess_fov=60.0)
+    assert prepared.camera_is_guess
+    assert prepared.recorded_size == (96, 64)
+    assert prepared.intrinsics(SplitLine("walk", 1, "l"), 96, 64)[0, 0] == pytest.approx(48 / np.tan(np.radians(30)))
+
+
+def test_of_several_videos_the_shape_counts_that_suits_training_least(tmp_path, videos):
+    for name, images in (("level", wall_walk(3)), ("upright", [np.rot90(image) for image in wall_walk(3)])):
+        write_video(tmp_path / f"{name}.avi", images)
+    assert videos.task(tmp_path, guess_fov=60.0).footage.recorded_size == (64, 96)
+
+
 def test_footage_is_made_smaller_with_its_camera(tmp_path, videos):
     large = [np.kron(image, np.ones((2, 2, 1), np.uint8)) for image in wall_walk(4)]  # each pixel four times
     path = write_video(tmp_path / "walk.avi", large)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from stereo_footage import write_stereo_folder
-from video_files import wall_walk, write_calibration, write_video
+from video_files import turn_video, wall_walk, write_calibration, write_video
 
 import check_data
 import make_report
@@ -55,6 +55,26 @@ def test_a_video_and_then_its_own_command(tmp_path, capsys):
     assert prepare_data.main(asked) == 0
     assert "is prepared already" in capsys.readouterr().out
     assert train.main([*shlex.split(command)[2:], *SMALL, "--log_dir", str(tmp_path / "runs")]) == 0
+
+
+def test_footage_of_another_shape_is_warned_of_with_the_size_that_fits(tmp_path, capsys):
+    """A phone held upright: before the work in prepare_data.py, and again when it is trained on."""
+    path = turn_video(write_video(tmp_path / "upright.mp4", wall_walk(24)), 90)
+    write_calibration(tmp_path, image_width=64, image_height=96, cx=32, cy=48)
+    asked, flat, out = ["--dataset", "video", "--data_path", str(path)], ["--height", "64", "--width", "192"], "flat"
+    assert prepare_data.main([*asked, *flat, "--output_directory", str(tmp_path / out)]) == 0
+    told = capsys.readouterr().out
+    squeezed = "images of 64x96 at --height 64 --width 192 show everything 4.5 times too wide"
+    assert told.startswith(f"warning {squeezed}; --height 128 --width 96 would keep their shape\n")
+    assert told.count("warning") == 1
+    runs = ["--log_dir", str(tmp_path / "runs"), *SMALL]
+    assert train.main(["--dataset", "prepared", "--data_path", str(tmp_path / out), *runs, *flat]) == 0
+    told = capsys.readouterr().out
+    assert told.count("too wide") == 1 and f"warning squeezed: {squeezed} (expected at most 2 times)" in told
+    assert "--height 128 --width 96 would keep their shape" in told and "focal_ratio" not in told
+    fits = ["--height", "128", "--width", "96", "--output_directory", str(tmp_path / "upright")]
+    assert prepare_data.main([*asked, *fits]) == 0
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_training_from_a_prepared_set_is_the_same_run(tmp_path):

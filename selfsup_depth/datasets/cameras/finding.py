@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from selfsup_depth.datasets.cameras.lens_facts import camera_of_exif, camera_of_field_of_view
+from selfsup_depth.datasets.cameras.lens_facts import camera_of_exif, camera_of_field_of_view, guessed_camera
 from selfsup_depth.datasets.cameras.model import CameraRig
 from selfsup_depth.datasets.cameras.reading import NAMES, RigFile, calibration_in
 from selfsup_depth.datasets.cameras.rigs import fit_rig, rig_of_one
@@ -65,19 +66,22 @@ class RigFinder:
             if scene is None and image is not None:
                 scene = image.stem.rpartition("_")[0] or None
             return fit_rig(file.of_scene(scene, baseline=options.baseline, size=size), size, shown)
+        is_guess = False
         if options.fov is not None:
             camera, source = camera_of_field_of_view(options.fov, size), f"--fov {options.fov:g}"
         else:
             told = camera_of_exif(image) if image is not None else None
             if told is None and options.guess_fov is not None:
+                is_guess = True
                 guess = f"a guess of {options.guess_fov:g} degrees, from which the focal length is learnt"
-                told = camera_of_field_of_view(options.guess_fov, size), guess
+                told = guessed_camera(options.guess_fov, size), guess
             if told is None:
                 raise UserError(_nothing_found(places, image, size))
             camera, source = told
         if options.baseline is not None:
             source += f" and --baseline {options.baseline:g}"
-        return fit_rig(rig_of_one(camera, source, options.baseline), size, shown)
+        rig = replace(rig_of_one(camera, source, options.baseline), is_guess=is_guess)
+        return fit_rig(rig, size, shown)
 
     def asks_each_image(self, folder: Path, highest: Path | None = None) -> bool:
         """Whether nothing tells of the cameras of a folder but the EXIF of its images, which may differ."""
@@ -110,6 +114,6 @@ def _nothing_found(places: list[Path], image: Path | None, size: tuple[int, int]
         f'"fx": {0.8 * width:.1f}, "fy": {0.8 * width:.1f}, "cx": {width / 2 - 0.5:g}, "cy": {height / 2 - 0.5:g}, '
         '"baseline_m": 0.12, "pixel_origin": "centre"} (baseline_m only of a stereo pair; centre: as OpenCV counts), '
         "give a file of OpenCV's or ROS's calibration with --calibration, or the horizontal field of view in degrees "
-        "with --fov (unknown, of one camera: a guess, e.g. --fov 60, from which training with --learn_intrinsics goes "
-        "on)."
+        "with --fov, e.g. --fov 60; if nobody knows it, and of one camera, check, prepare and train with "
+        "--learn_intrinsics, which starts from a guess."
     )

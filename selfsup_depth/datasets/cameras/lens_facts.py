@@ -29,6 +29,12 @@ def camera_of_field_of_view(degrees: float, size: tuple[int, int]) -> Camera:
     return make_camera(matrix, size, [], "pinhole", where=f"--fov {degrees:g}")
 
 
+def guessed_camera(degrees: float, size: tuple[int, int]) -> Camera:
+    """As `camera_of_field_of_view`, of the longer side: a phone that is held upright has the lens of one held level."""
+    across = math.tan(math.radians(degrees) / 2) * size[0] / max(size)
+    return camera_of_field_of_view(2 * math.degrees(math.atan(across)), size)
+
+
 def camera_of_exif(image: Path) -> tuple[Camera, str] | None:
     """The pinhole camera that a photograph's EXIF tells, and where that is said; None: it does not tell.
 

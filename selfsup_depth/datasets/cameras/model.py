@@ -34,6 +34,7 @@ class CameraRig:
     right: Camera | None = None
     right_T_left: Tensor | None = None  # [4, 4] float64 metres; None: no stereo, or its baseline is unknown
     source: str = ""  # where the numbers come from, in words: a file, "EXIF of a.jpg", "--fov 65"
+    is_guess: bool = False  # whether nothing tells the focal length, which is to be learnt from this start
 
     @property
     def baseline_m(self) -> float | None:

@@ -39,9 +39,11 @@ CHECKS: dict[str, Check] = {
     "bit_depth": Check("Files", "8 bits a channel?", files.bit_depth),
     "animation": Check("Files", "One picture a file?", files.animation),
     "image_size": Check("Files", "All of one size?", files.image_size, quick=True),
+    "squeezed": Check("Files", "In about their own shape?", files.squeezed, quick=True, unless=("image_size",)),
     "duplicate_files": Check("Files", "Every image there once?", files.duplicate_files),
     "exposure": Check("Files", "Neither black nor white?", files.exposure, quick=True),
     "missing_partners": Check("Files", "A right image for every left one?", files.missing_partners, quick=True),
+    "known_camera": Check("Intrinsics", "Told, or learnt?", intrinsics.known_camera, quick=True),
     "intrinsics": Check("Intrinsics", "In pixels of the image?", intrinsics.intrinsics, quick=True),
     "image_of_calibration": Check(
         "Intrinsics", "Of this image size?", intrinsics.image_of_calibration, quick=True, unless=("intrinsics",)
@@ -50,7 +52,7 @@ CHECKS: dict[str, Check] = {
         "Intrinsics", "A possible field of view?", intrinsics.field_of_view, quick=True, unless=("intrinsics",)
     ),
     "focal_ratio": Check(
-        "Intrinsics", "Do fx and fy agree?", intrinsics.focal_ratio, quick=True, unless=("intrinsics",)
+        "Intrinsics", "Do fx and fy agree?", intrinsics.focal_ratio, quick=True, unless=("intrinsics", "squeezed")
     ),
     "stereo_identical": Check("Stereo", "Two different images?", stereo_sides.stereo_identical, quick=True),
     "stereo_orientation": Check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import PurePath
 
@@ -9,6 +10,13 @@ import numpy as np
 
 from selfsup_depth.datasets.images import read_image
 from selfsup_depth.datasets.index import STEREO_MISSING
+from selfsup_depth.datasets.training_size import (
+    MOST_STRETCHED,
+    fitting_in_words,
+    is_squeezed,
+    squeeze_in_words,
+    stretch,
+)
 from selfsup_depth.errors import UserError
 from selfsup_depth.preflight.drawing import as_array, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
@@ -112,13 +120,38 @@ def image_size(footage: Footage) -> Result:
             "image_size", "warning", 100 * share, "% of the images",
             f"images of one size ({width}x{height}: {usual})", f"{count} of {w}x{h}{example}",
             "images of several cameras, orientations or exports in one folder",
-            "keep one size per data set: put the others elsewhere, or bring all to one size with prepare_data.py",
+            "put images of another shape elsewhere; sizes of one shape may stay together: each is resized with its camera",
         ),
     )  # fmt: skip
 
 
 def _is_another_shape(size: tuple[int, int], usual: tuple[int, int]) -> bool:
     return any(abs(mine - theirs) > 0.05 * theirs for mine, theirs in zip(size, usual, strict=True))
+
+
+def squeezed(footage: Footage) -> Result:
+    """A training size of about the images' shape."""
+    seen = [
+        (part.source.recorded_size or picture.stored_size, (part.source.request.width, part.source.request.height))
+        for part, reader in zip(footage.parts, footage.readers, strict=True)
+        for picture in reader.pictures
+    ]
+    if not seen:
+        return not_looked("no image could be read")
+    recorded, training = max(seen, key=lambda sizes: abs(math.log(stretch(*sizes))))
+    times = stretch(recorded, training)
+    saw = f"{recorded[0]}x{recorded[1]} at {training[0]}x{training[1]}: {times:.2f} times as wide as high"
+    if not is_squeezed(recorded, training):
+        return good(saw)
+    return bad(
+        saw,
+        Finding(
+            "squeezed", "warning", times, "times as wide as high", f"at most {MOST_STRETCHED:g} times",
+            squeeze_in_words(recorded, training),
+            "a size for images of another shape; the default is KITTI's",
+            f"choose a size of about their shape: {fitting_in_words(recorded, training)}",
+        ),
+    )  # fmt: skip
 
 
 def duplicate_files(footage: Footage) -> Result:

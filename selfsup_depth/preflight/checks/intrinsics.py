@@ -49,6 +49,28 @@ def intrinsics(footage: Footage) -> Result:
     )
 
 
+def known_camera(footage: Footage) -> Result:
+    """Something told the camera, or it is learnt."""
+    guessed = [part for part in footage.parts if part.source.camera_is_guess]
+    if not guessed:
+        return good("told, not guessed")
+    pictures = [picture for picture in footage.pictures if picture.stored_intrinsics is not None]
+    if not pictures:
+        return not_looked("no intrinsics")
+    degrees = _degrees(pictures[0])
+    if all(part.source.request.options.footage.guess_fov is not None for part in guessed):
+        return good(f"a guess of {degrees:.0f} degrees, from which it is learnt")
+    return bad(
+        f"a guess of {degrees:.0f} degrees",
+        Finding(
+            "known_camera", "warning", degrees, "degrees", "a camera that something tells, or that is learnt",
+            f"nothing told the camera when these images were prepared: {degrees:.0f} degrees across are a guess",
+            "prepared with --learn_intrinsics, from footage without calibration",
+            "train with --learn_intrinsics, or prepare the footage again with a calibration or --fov",
+        ),
+    )  # fmt: skip
+
+
 def image_of_calibration(footage: Footage) -> Result:
     """The principal point is near the middle: a calibration of another resolution puts it elsewhere."""
     pictures = [picture for picture in footage.pictures if picture.stored_intrinsics is not None]

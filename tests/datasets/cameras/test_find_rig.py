@@ -136,3 +136,10 @@ def test_a_guess_is_taken_only_where_nothing_tells(images):
     assert focal(images, replace(guess, fov=60.0)) == pytest.approx(320.0 / np.tan(np.radians(30)))
     write(images / "calib.json")
     assert focal(images, guess) == 500.0
+
+
+def test_a_guess_is_of_the_longer_side_however_a_phone_is_held(images):
+    guess = FootageOptions(guess_fov=90.0)
+    assert focal(images, guess, size=(480, 640)) == pytest.approx(320.0)
+    assert find_rig(images, guess, images / "a_0001.jpg", VGA).is_guess
+    assert not find_rig(images, replace(guess, fov=60.0), images / "a_0001.jpg", VGA).is_guess
