@@ -150,7 +150,7 @@ def test_a_full_disk_loses_nothing_that_was_complete(tmp_path, walk, videos, mon
 
 
 def test_numpy_does_not_say_that_a_disk_is_full_but_it_is(walk, videos, monkeypatch):
-    """Its short write has no number of an error: where only permissions were named, people looked for the wrong thing."""
+    """Its short write has no number of an error."""
     full = Path("/dev/full")
     if not full.is_char_device():
         pytest.skip("no /dev/full, which stands for a full disk")

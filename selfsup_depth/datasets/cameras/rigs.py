@@ -72,7 +72,7 @@ def fit_camera(camera: Camera, size: tuple[int, int], source: str, image: str) -
     """As `fit_rig`, of one camera; `source` says where its numbers come from."""
     intrinsics = fit_to_image(
         camera.intrinsics, camera.size, size, calibration=source, image=image, aspect_tolerance=ASPECT_TOLERANCE,
-        remedy="Give the calibration of the stored images, and put those of another camera, or turned ones, into a folder "
-        "of their own.",
+        remedy="Give the calibration of the stored images, and put those of another camera, or turned ones, into a "
+        "folder of their own.",
     )  # fmt: skip
     return replace(camera, intrinsics=intrinsics, size=size)

@@ -120,7 +120,7 @@ def image_size(footage: Footage) -> Result:
             "image_size", "warning", 100 * share, "% of the images",
             f"images of one size ({width}x{height}: {usual})", f"{count} of {w}x{h}{example}",
             "images of several cameras, orientations or exports in one folder",
-            "put images of another shape elsewhere; sizes of one shape may stay together: each is resized with its camera",
+            "put images of another shape elsewhere; sizes of one shape may stay: each is resized with its camera",
         ),
     )  # fmt: skip
 
