@@ -17,7 +17,7 @@ class SplitLine:
 def parse_line(line: str) -> SplitLine:
     """Read `folder frame side`, or one word, a path; also `image N`, as KITTI's server counts its test images.
 
-    The latter two have frame 0 and no side, as in Monodepth2.
+    The latter two have frame 0 and no side, as in Monodepth2. The folder of the first may have blanks in its name.
 
     Raises:
         ValueError: the line is blank or of another form, or its frame is not a number.
@@ -27,12 +27,12 @@ def parse_line(line: str) -> SplitLine:
         raise ValueError("a line of a split names an image as `folder frame side`, but this one is blank")
     if len(words) == 1 or (len(words) == 2 and words[0] == "image" and words[1].isdecimal()):
         return SplitLine(words[0])
-    if len(words) != 3:
+    if len(words) < 3 or (len(words) > 3 and not words[-2].isdecimal()):
         raise ValueError(
             f"split line {line.strip()!r}: expected three columns, `folder frame side`, but found {len(words)}: "
-            "correct the line (a folder's name may not have blanks)"
+            "correct the line"
         )
-    folder, frame, side = words
+    folder, frame, side = line.strip().rsplit(maxsplit=2)
     if not frame.isdecimal():
         raise ValueError(
             f"split line {line.strip()!r}: expected `folder frame side` with a whole number as frame, "

@@ -87,7 +87,7 @@ def parse_item(line: str, where: str, to_item: ToItem) -> SplitLine:
     """
     columns = len(line.split())
     try:
-        if columns not in (1, 3):  # said here, because a path alone will do
+        if columns == 2 or (columns > 3 and not line.split()[-2].isdecimal()):  # said here: a path alone will do
             raise ValueError(f"found {columns} columns, expected one (the path) or three (path, frame, side)")
         return to_item(parse_line(line))
     except ValueError as error:

@@ -39,7 +39,7 @@ def names(*frames: int) -> list[str]:
     ("line", "message"),
     [
         ("apartment_0/001_0 1", "found 2 columns, expected one .* or three"),
-        ("my flat/001_0 1 l", "found 4 columns, expected one .* or three"),
+        ("my flat/001_0 one l", "found 4 columns, expected one .* or three"),
         ("apartment_0/001_0 one l", "whole number as frame, but found 'one'"),
     ],
 )

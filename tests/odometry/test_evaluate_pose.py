@@ -20,6 +20,7 @@ from tum_files import write_tum
 from video_files import wall_walk, write_video
 
 import evaluate_pose
+import prepare_data
 import train
 from selfsup_depth import __version__
 from selfsup_depth.checkpoints import CheckpointMeta, save_checkpoint
@@ -255,6 +256,19 @@ def test_prepared_data_are_walked_whole(tmp_path):
     stored = len(training) + 2  # each target and its neighbours
     assert score["frames"] == stored > 10
     assert np.isfinite(score["absolute_m"]["none"])
+
+
+def test_sequences_may_have_blanks_in_their_names(tmp_path):
+    model = checkpoint(tmp_path / "model", TRUE_MOTION)
+    for number, image in enumerate(wall_walk(8)):
+        path = tmp_path / "walks" / "erster Tag" / f"Straße {number:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    words = ["--dataset", "folder", "--data_path", str(tmp_path / "walks"), "--fov", "60", "--height", "64"]
+    assert prepare_data.main([*words, "--width", "96", "--output_directory", str(tmp_path / "set")]) == 0
+    evaluate(model, tmp_path / "set", tmp_path / "out", "--dataset", "prepared")
+    lengths = {path.stem: len(np.loadtxt(path)) for path in (tmp_path / "out").glob("*_tum.txt")}
+    assert sum(lengths.values()) == 8 and all(name.startswith("erster_Tag") for name in lengths)
 
 
 def test_prepared_pairs_are_walked_on_one_side(tmp_path):

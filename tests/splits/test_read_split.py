@@ -30,9 +30,10 @@ def test_parse_line() -> None:
     assert parse_line("a/b 0000000069 l\n") == SplitLine("a/b", 69, "l")
     assert parse_line("image 3") == SplitLine("image", 0, None)  # as KITTI's server counts
     assert parse_line("image.jpg") == SplitLine("image.jpg", 0, None)
+    assert parse_line(" erster Tag/am  See 12 r\n") == SplitLine("erster Tag/am  See", 12, "r")
 
 
-@pytest.mark.parametrize("line", ["2 three", "2 3", "image three", "a b 3 l"])
+@pytest.mark.parametrize("line", ["2 three", "2 3", "image three", "a b c l", "a 3 l b"])
 def test_parse_line_refuses_another_number_of_columns(line: str) -> None:
     with pytest.raises(ValueError, match=f"'{line}': expected three columns.*found {len(line.split())}: correct"):
         parse_line(line)
