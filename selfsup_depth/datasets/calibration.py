@@ -30,9 +30,12 @@ def fit_to_image(
     scale_x = image_size[0] / calibrated_size[0]
     scale_y = image_size[1] / calibrated_size[1]
     if abs(scale_x / scale_y - 1.0) > aspect_tolerance:
+        aspects = image_size[0] * calibrated_size[0] / (image_size[1] * calibrated_size[1])
+        why = "another shape: it was cropped or is another camera's"
+        if abs(aspects - 1.0) <= aspect_tolerance:
+            why = "the same shape turned by a quarter (a video is read as its rotation flag shows it)"
         raise UserError(
             f"{calibration} is for images of {calibrated_size[0]}x{calibrated_size[1]}, but {image} has "
-            f"{image_size[0]}x{image_size[1]}, another shape: it was cropped or is another camera's. "
-            f"{remedy}"
+            f"{image_size[0]}x{image_size[1]}, {why}. {remedy}"
         )
     return resize_intrinsics(intrinsics, scale_x, scale_y)

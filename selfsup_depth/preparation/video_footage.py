@@ -47,7 +47,10 @@ class VideoFootage(Footage):
         self.has_stereo = self.streams[0].is_stereo  # the options say it of all
         finder = RigFinder(options)
         self._rigs = [
-            finder.find(stream.take.left.parent, None, stream.size, scene=stream.take.name) for stream in self.streams
+            finder.find(
+                stream.take.left.parent, None, stream.size, scene=stream.take.name, shown=str(stream.take.left)
+            )
+            for stream in self.streams
         ]
         self.recorded_size = least_fitting([stream.size for stream in self.streams], (width, height))
         self.camera_is_guess = any(rig.is_guess for rig in self._rigs)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from lens_footage import BARREL, see_wall
 from stereo_footage import BASELINE, FOCAL, wall
-from video_files import set_frame_times, wall_walk, write_calibration, write_video
+from video_files import set_frame_times, turn_video, wall_walk, write_calibration, write_video
 
 from selfsup_depth.datasets.cameras import Camera
 from selfsup_depth.errors import UserError
@@ -58,6 +58,14 @@ def test_a_guess_is_another_set_than_the_same_camera_that_is_known(tmp_path, vid
     assert prepared.camera_is_guess
     assert prepared.recorded_size == (96, 64)
     assert prepared.intrinsics(SplitLine("walk", 1, "l"), 96, 64)[0, 0] == pytest.approx(48 / np.tan(np.radians(30)))
+
+
+def test_a_phone_held_upright_with_the_calibration_of_one_held_level(tmp_path, videos):
+    path = turn_video(write_video(tmp_path / "upright.mp4", wall_walk(3)), 90)
+    write_calibration(tmp_path)
+    message = r"calib.yaml is for images of 96x64, but .*upright.mp4 has 64x96, the same shape turned by a quarter"
+    with pytest.raises(UserError, match=message):
+        videos.task(path)
 
 
 def test_of_several_videos_the_shape_counts_that_suits_training_least(tmp_path, videos):

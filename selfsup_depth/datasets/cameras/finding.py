@@ -40,6 +40,7 @@ class RigFinder:
         *,
         scene: str | None = None,
         highest: Path | None = None,
+        shown: str | None = None,
     ) -> CameraRig:
         """The rig, scaled to images of `size` (width, height).
 
@@ -47,6 +48,7 @@ class RigFinder:
             image: one of them; its EXIF, and the scene in its name (what stands before the last underscore).
             scene: where calibrations differ from scene to scene; None: the one in the image's name.
             highest: the last folder in which a file is looked for; None: the one above `folder`.
+            shown: whose images these are, for messages; None: the image or the folder.
 
         Raises:
             UserError: when there is nothing, saying what to write; and for numbers that cannot be those of the images.
@@ -54,7 +56,7 @@ class RigFinder:
         options = self._options
         places = _places(folder, highest)
         path = self._file(places)
-        shown = str(image or folder)
+        shown = shown or str(image or folder)
         if path is not None:
             if options.fov is not None:
                 raise UserError(
