@@ -54,11 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     tell_squeeze(console, task.footage.recorded_size, (asked.data.width, asked.data.height))
     made = prepare(task, folder, console)
     if not made:
-        console.print(f"{folder} is prepared already, with the same options from the same footage", highlight=False)
+        told = f"{folder} is prepared already, with the same options from the same footage"
+        console.print(told, highlight=False, markup=False)
     for line in summary(folder):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
     learning = " --learn_intrinsics" if config.learn_intrinsics else ""
-    console.print(f"train on it: {next_command(folder, config.data.frame_ids)}{learning}", highlight=False)
+    command = next_command(folder, config.data.frame_ids) + learning
+    console.print(f"train on it: {command}", highlight=False, markup=False)
     return 0
 
 

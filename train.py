@@ -173,7 +173,7 @@ def tell_index(console: Console, part: str, dataset: ViewDataset) -> None:
     console.print(f"{part}: {report.kept} of {report.listed} listed samples", highlight=False)
     for reason, count in report.left_out.items():
         names = ", ".join(report.examples.get(reason, ()))
-        console.print(f"  left out {count}: {reason} ({names})", highlight=False)
+        console.print(f"  left out {count}: {reason} ({names})", highlight=False, markup=False)
 
 
 def tell_findings(console: Console, findings: Sequence[Finding]) -> None:

@@ -94,7 +94,8 @@ class Recorder:
         """
         folder = last_checkpoint(self.folder)
         if folder is None:
-            self.console.print(f"--resume: {self.folder} holds no checkpoint yet, starting from the beginning")
+            told = f"--resume: {self.folder} holds no checkpoint yet, starting from the beginning"
+            self.console.print(told, markup=False)
             return False
         checkpoint = load_checkpoint(folder, with_training_state=True)
         saved = checkpoint.training_state

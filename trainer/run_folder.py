@@ -57,7 +57,8 @@ def prepare_run_folder(folder: Path, options: dict[str, Any], resume: bool, cons
             folder.rename(aside)
             console.print(
                 f"{folder} held an earlier run: moved to {aside} (--resume would have gone on with it, and "
-                f"--model_name {aside.name} --resume still does)"
+                f"--model_name {aside.name} --resume still does)",
+                markup=False,
             )
         folder.mkdir(parents=True, exist_ok=True)
         if not resume or not (folder / "config.yaml").exists():

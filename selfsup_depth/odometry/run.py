@@ -167,7 +167,8 @@ def _report(
 ) -> None:
     unit = "metres" if predictor.metric else "relative (up to scale)"
     frames = sum(len(walk.views) for walk in walks)
-    console.print(f"{len(walks)} trajectories of {frames} frames in {folder}; unit: {unit}", highlight=False)
+    told = f"{len(walks)} trajectories of {frames} frames in {folder}; unit: {unit}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
     if not scores:
         console.print("no true poses in this data: nothing is scored", highlight=False)
         return

@@ -38,7 +38,8 @@ def show_result(
     unit = "metres" if looks.predictor.metric else "relative"
     save_examples(picture, _examples(looks), unit, protocol.max_depth if protocol else None)
     write_report(gather(run, looks, summary), page)
-    console.print(f"best checkpoint: {run.best}\npicture: {picture}\nreport: {page}", highlight=False)
+    told = f"best checkpoint: {run.best}\npicture: {picture}\nreport: {page}"
+    console.print(told, highlight=False, markup=False)
 
 
 def write_run_report(
@@ -73,7 +74,7 @@ def write_run_report(
     name = "report.html" if against is None else f"report_against_{against.name}.html"
     page = output or run.folder / name
     write_report(gather(run, looks, summary, frames=frames, comparison=comparison), page)
-    console.print(f"report: {page}", highlight=False)
+    console.print(f"report: {page}", highlight=False, markup=False)
     return page
 
 

@@ -90,7 +90,7 @@ def prepared_video(data: DataConfig, footage: FootageOptions, workers: int, cons
     name = re.sub(r"[^\w.-]+", "_", data.data_path.expanduser().resolve().stem)
     folder = default_cache_dir() / "prepared" / f"{name}-{task.contents.fingerprint}"
     if prepare(task, folder, console):
-        console.print(f"the video's frames are kept in {folder}", highlight=False)
+        console.print(f"the video's frames are kept in {folder}", highlight=False, markup=False)
     for line in summary(folder):  # also of a set made earlier: what was dropped is not there to be seen
         console.print(line, highlight=False, markup=False)
     return folder

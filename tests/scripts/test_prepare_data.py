@@ -44,7 +44,7 @@ def epochs(log_dir: Path) -> list[dict]:
 
 
 def test_a_video_and_then_its_own_command(tmp_path, capsys):
-    out = tmp_path / "prepared walk"
+    out = tmp_path / "prepared [final] walk"  # in brackets, as the console's marks of colour are
     asked = ["--dataset", "video", "--data_path", str(walk(tmp_path)), "--output_directory", str(out), *SIZE]
     assert prepare_data.main(asked) == 0
     told = capsys.readouterr().out
@@ -54,7 +54,11 @@ def test_a_video_and_then_its_own_command(tmp_path, capsys):
     assert shlex.split(command)[:6] == ["python", "train.py", "--dataset", "prepared", "--data_path", str(out)]
     assert prepare_data.main(asked) == 0
     assert "is prepared already" in capsys.readouterr().out
-    assert train.main([*shlex.split(command)[2:], *SMALL, "--log_dir", str(tmp_path / "runs")]) == 0
+    runs = tmp_path / "[bold] runs"
+    assert train.main([*shlex.split(command)[2:], *SMALL, "--log_dir", str(runs)]) == 0
+    told = capsys.readouterr().out
+    assert f"{out}/left_00000.npy, row 0" in told  # the first frame, which has none before it
+    assert f"report: {runs}/mdp/report.html" in told
 
 
 def test_footage_of_another_shape_is_warned_of_with_the_size_that_fits(tmp_path, capsys):
