@@ -189,7 +189,13 @@ class Folder(ViewSource):
 
     @cached_property
     def _division(self) -> tuple[set[Frame], set[Frame]]:
-        return hold_out(self.clips.frames, furthest_neighbour(self.request.frame_ids))
+        frames = self.clips.frames
+        return hold_out(frames, furthest_neighbour(self.request.frame_ids), set(self._without_partner(frames)))
+
+    def _without_partner(self, frames: Sequence[Frame]) -> list[Frame]:
+        """Frames of pairs of which one image is missing, whether or not stereo is asked for now."""
+        pairs = [(clip, number) for clip, number in frames if self.clips.sequence(clip).is_stereo]
+        return [pair for pair in pairs if not all(self.has_image(SplitLine(*pair, side)) for side in SIDES)]
 
     def _views(self, frames: Sequence[Frame]) -> list[SplitLine]:
         """Both sides where there are two, for training."""

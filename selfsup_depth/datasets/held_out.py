@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
@@ -20,7 +20,9 @@ SAME_NUMBERS = 0.9
 FEWEST_SHARED = 3
 
 
-def hold_out(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], set[Frame]]:
+def hold_out(
+    frames: Iterable[Frame], reach: int, incomplete: Collection[Frame] = ()
+) -> tuple[set[Frame], set[Frame]]:
     """Frames to train on and frames held out: blocks spread over long scenes, so that validation sees all of them.
 
     With many scenes, or with short ones alone, as `hold_out_the_last`. `reach` is the furthest neighbour in time that a
@@ -31,23 +33,37 @@ def hold_out(frames: Iterable[Frame], reach: int) -> tuple[set[Frame], set[Frame
     Of few scenes, those of nearly the same numbers are divided alike: they may be cameras that recorded at the same
     time, and one must not be trained on what another is validated on.
 
+    `incomplete` frames, of a pair whose other side is missing, are not held out unless they are most of all: a camera
+    that was stopped first would leave nothing but them at the end. They are trained on where nothing held out is near.
+
     Raises UserError when `reach` is so long that nothing is left between the blocks.
     """
-    ordered = list(dict.fromkeys(frames))
-    group_of = _groups(ordered)
+    everything = list(dict.fromkeys(frames))
+    ordered = [frame for frame in everything if frame not in incomplete]
+    if 2 * len(ordered) < len(everything):
+        ordered = everything
+    group_of = _groups(everything)
     by_group: dict[str, list[int]] = {}
     for scene, number in ordered:
         by_group.setdefault(group_of[scene], []).append(number)
     moments = {group: sorted(set(numbers)) for group, numbers in by_group.items()}
     blocks = {group: min(len(numbers) // SEGMENT, MOST_BLOCKS) for group, numbers in moments.items()}
-    if len(group_of) >= SCENES_TO_HOLD_OUT_OF or sum(blocks.values()) < 2:
+    scenes = {scene for scene, _ in ordered}
+    if len(scenes) >= SCENES_TO_HOLD_OUT_OF or sum(blocks.values()) < 2:
         together = [(group_of[scene], number) for scene, number in ordered]
         kept, held_out = hold_out_the_last(together, reach)
     else:
         kept, held_out = _divided_inside(moments, blocks, reach)
     own_kept = {frame for frame in ordered if (group_of[frame[0]], frame[1]) in kept}
     own_held_out = {frame for frame in ordered if (group_of[frame[0]], frame[1]) in held_out}
-    return own_kept - _next_to(own_held_out, ordered, 2 * reach), own_held_out
+    if len(ordered) < len(everything):
+        grouped = {frame: (group_of[frame[0]], frame[1]) for frame in everything}
+        taken = held_out | _next_to(held_out, set(grouped.values()), 2 * reach)
+        whole = {group for group, _ in held_out} if len(moments) > 1 else set()  # nothing of these is trained on
+        whole -= {group for group, _ in kept}
+        spare = set(everything) - set(ordered)
+        own_kept |= {frame for frame in spare if grouped[frame] not in taken and grouped[frame][0] not in whole}
+    return own_kept - _next_to(own_held_out, everything, 2 * reach), own_held_out
 
 
 def _groups(frames: Sequence[Frame]) -> dict[str, str]:

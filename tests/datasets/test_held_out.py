@@ -177,6 +177,40 @@ def test_simultaneous_cameras_are_held_out_together(length, reach):
         }
 
 
+@pytest.mark.parametrize("length", [20, 150, 400])
+@pytest.mark.parametrize("reach", [0, 1, 3])
+def test_frames_that_lack_a_side_are_not_held_out(length, reach):
+    """The right camera was stopped first: the end of the pairs is held out, and not that of the left images."""
+    frames, lonely = footage(a=length), {("a", number) for number in range(length - 10, length)}
+    kept, held = hold_out(frames, reach, lonely)
+    pairs = footage(a=length - 10)
+    assert (kept - lonely, held) == hold_out(pairs, reach)
+    looked_at = {number + offset for _, number in kept for offset in range(-reach, reach + 1)}
+    assert not looked_at & {number + offset for _, number in held for offset in range(-reach, reach + 1)}
+    near = {number for _, number in held} | {number + 2 * reach for _, number in held}
+    assert lonely - kept == {frame for frame in lonely if frame[1] <= max(near)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(frames=FRAMES, lonely=FRAMES, reach=st.integers(0, 3))
+def test_training_never_looks_at_a_held_out_image_whatever_lacks_a_side(frames, lonely, reach):
+    kept, held = hold_out(frames, reach, set(lonely))
+    assert kept | held <= set(frames) and not kept & held
+    if 2 * len(set(frames) - set(lonely)) >= len(set(frames)):
+        assert not held & set(lonely)
+    else:
+        assert (kept, held) == hold_out(frames, reach)
+    looked_at = {(scene, number + offset) for scene, number in kept for offset in range(-reach, reach + 1)}
+    assert not looked_at & {(scene, number + offset) for scene, number in held for offset in range(-reach, reach + 1)}
+
+
+def test_of_a_scene_that_is_held_out_whole_nothing_is_trained_on():
+    frames = footage(a=20, b=50)  # of other lengths, so no cameras of one rig
+    lonely = {("b", number) for number in range(40, 50)}
+    kept, held = hold_out(frames, 1, lonely)
+    assert {scene for scene, _ in held} == {"b"} and {scene for scene, _ in kept} == {"a"}
+
+
 def test_scenes_of_other_numbers_are_held_out_whole():
     trips = [*footage(a=80), *[("b", 500 + number) for number in range(80)]]
     assert hold_out(trips, reach=1)[1] == set(trips[80:])
