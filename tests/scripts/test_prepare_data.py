@@ -49,6 +49,7 @@ def test_a_video_and_then_its_own_command(tmp_path, capsys):
     assert prepare_data.main(asked) == 0
     told = capsys.readouterr().out
     assert re.search(r"24 frames read, \d\d kept", told)
+    assert re.search(r"preparing \S+ 24/24 ", told)  # the bar
     assert re.search(r"images of 96x64 in 1 sequence without cuts or gaps, 0\.\d MB in", told)
     command = told.split("train on it: ")[1].strip()
     assert shlex.split(command)[:6] == ["python", "train.py", "--dataset", "prepared", "--data_path", str(out)]
