@@ -16,7 +16,7 @@ def fit_to_image(
     calibration: str,
     image: str,
     aspect_tolerance: float,
-    remedy: str = "Give the calibration of the stored images.",
+    remedy: str = "give the calibration of the stored images",
 ) -> Tensor:
     """Intrinsics [3, 3] of a calibrated (width, height), scaled to a stored image's (width, height).
 
@@ -32,7 +32,14 @@ def fit_to_image(
     if abs(scale_x / scale_y - 1.0) > aspect_tolerance:
         raise UserError(
             f"{calibration} is for images of {calibrated_size[0]}x{calibrated_size[1]}, but {image} has "
-            f"{image_size[0]}x{image_size[1]}, another shape: it was cropped or is another camera's. "
-            f"{remedy}"
+            f"{image_size[0]}x{image_size[1]}, another shape",
+            cause=cause_of_another_shape(image_size, calibrated_size),
+            remedy=remedy,
         )
     return resize_intrinsics(intrinsics, scale_x, scale_y)
+
+
+def cause_of_another_shape(size: tuple[int, int], calibrated: tuple[int, int]) -> str:
+    """Why an image of `size` (width, height) has another shape than that of its calibration."""
+    turned = abs(size[0] * calibrated[0] / (size[1] * calibrated[1]) - 1) < 0.02
+    return "an image that was turned by a quarter" if turned else "an image that was cropped, or of another camera"

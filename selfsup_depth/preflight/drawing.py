@@ -71,6 +71,21 @@ def draw_arrows(
     return _captioned(caption, np.asarray(canvas))
 
 
+def draw_camera(picture: Picture, centre: tuple[float, float]) -> np.ndarray:
+    """A principal point in pixels of the stored image, on it: red, and held inside; the middle in green."""
+    canvas = Image.fromarray(as_array(picture))
+    draw = ImageDraw.Draw(canvas)
+    scale = picture.width / picture.stored_size[0], picture.height / picture.stored_size[1]
+    said = tuple(
+        min(max(value * factor if np.isfinite(value) else 0.0, 0.0), side - 1.0)
+        for value, factor, side in zip(centre, scale, (picture.width, picture.height), strict=True)
+    )
+    for (x, y), colour in (((picture.width / 2, picture.height / 2), GREEN), (said, RED)):
+        draw.line((x - 9, y, x + 9, y), fill=colour, width=2)
+        draw.line((x, y - 9, x, y + 9), fill=colour, width=2)
+    return _captioned("red: principal point as given (at the border: outside); green: the middle", np.asarray(canvas))
+
+
 def draw_depth(depth: np.ndarray, width: int, height: int) -> np.ndarray:
     """A depth map [h, w] at another size, near is bright, unknown is black; scattered points are made visible."""
     known = np.isfinite(depth) & (depth > 0)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from selfsup_depth.datasets import ViewSource
+from selfsup_depth.errors import UserError
 from selfsup_depth.preflight.disparities import Disparities, disparities
 from selfsup_depth.preflight.matching import Matches
 from selfsup_depth.preflight.stored_files import StoredFiles
@@ -127,7 +128,7 @@ class Footage:
         return {path: why for reader in self.readers for path, why in reader.unreadable.items()}
 
     @cached_property
-    def refused(self) -> dict[str, str]:
+    def refused(self) -> dict[str, UserError]:
         """Images whose camera cannot be used: path -> why."""
         return {path: why for reader in self.readers for path, why in reader.refused.items()}
 

@@ -90,7 +90,7 @@ def _moment(reader: PictureReader, item: SplitLine, frame_ids: Sequence[FrameId]
     try:
         transform = source.stereo_T_target(item) if stereo else None
     except UserError as error:
-        reader.refused[target.path] = str(error)
+        reader.refused[target.path] = error
     try:
         depth = source.depth(item) if source.has_depth(item) else None
     except UserError as error:

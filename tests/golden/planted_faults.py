@@ -80,13 +80,26 @@ def scaled(x: float, y: float) -> np.ndarray:
     return np.diag([x, y, 1.0]) @ K
 
 
-def focal(fx: float, fy: float, cx: float = K[0, 2]) -> np.ndarray:
-    return np.array([[fx, 0, cx], [0, fy, K[1, 2]], [0, 0, 1]])
+def focal(fx: float, fy: float, cx: float = K[0, 2], cy: float = K[1, 2]) -> np.ndarray:
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
 
 
 INTRINSICS = {
-    "normalised": Fault("intrinsics", "shares of the image size", lambda: with_K(scaled(1 / 304, 1 / 104))),
-    "of 2.2 times the size": Fault("intrinsics", "another image size", lambda: with_K(scaled(2.2, 2.2))),
+    "normalised": Fault("intrinsics", "write fx = 190, fy = 190, cx = 150", lambda: with_K(scaled(1 / 304, 1 / 104))),
+    "focal lengths normalised": Fault(
+        "intrinsics", "write fx = 190, fy = 190", lambda: with_K(focal(190 / 304, 190 / 104))
+    ),
+    "principal point normalised": Fault(
+        "intrinsics", "write cx = 150, cy = 50", lambda: with_K(focal(190, 190, 150 / 304, 50 / 104))
+    ),
+    "focal length of a lens, in millimetres": Fault(
+        "intrinsics", "a focal length in millimetres", lambda: with_K(focal(4.25, 4.25))
+    ),
+    "all of them in millimetres": Fault(
+        "intrinsics", "a sensor of about 6.2 x 2.07 mm", lambda: with_K(scaled(3.1 / 150, 3.1 / 150))
+    ),
+    "a minus before the focal length": Fault("intrinsics", "write fx = 190", lambda: with_K(focal(-190, 190))),
+    "of 2.2 times the size": Fault("intrinsics", "images of about 660x220", lambda: with_K(scaled(2.2, 2.2))),
     "of 1.5 times the size": Fault("image_of_calibration", "1.48 times", lambda: with_K(scaled(1.5, 1.5))),
     "of half the size": Fault("image_of_calibration", "0.49 times", lambda: with_K(scaled(0.5, 0.5))),
     "of the image before a crop": Fault("image_of_calibration", "cropped", lambda: with_K(focal(190, 190, 210))),

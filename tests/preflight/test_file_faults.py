@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,11 @@ def one_is_portrait(folder: Path) -> None:
     Image.open(path).rotate(90, expand=True).save(path)
 
 
+def black_out(folder: Path) -> None:
+    for path in (folder / "left").iterdir():
+        Image.new("RGB", (304, 104)).save(path)
+
+
 FAULTS: list[tuple[Callable[[Path], None], str, str, tuple[str, ...]]] = [
     (cut_off, "readable", "street_004.png", ()),
     (no_image, "readable", "street_003.png", ()),
@@ -117,13 +123,58 @@ def test_what_a_camera_appends_to_a_jpeg_is_no_damage(folder):
 
 @pytest.mark.parametrize(
     ("entry", "words"),
-    [({"fx": 0.6, "fy": 1.8, "cx": 0.5, "cy": 0.5}, "shares of the image size"), ({"baseline_m": 400}, "another")],
+    [
+        ({"fx": 0.6, "fy": 1.8, "cx": 0.5, "cy": 0.5}, "shares of the image size"),
+        ({"baseline_m": 400}, "a baseline in millimetres (400 mm are 0.4 m)"),
+        ({"image_width": 304, "image_height": 304}, "an image that was cropped, or of another camera"),
+        ({"image_width": 104, "image_height": 304, "cx": 52, "cy": 152}, "an image that was turned by a quarter"),
+        ({"image_width": 1216, "image_height": 416}, "numbers of another resolution: images of about 300x100"),
+        ({"fx": None}, "an entry that was left out"),
+        ({"fx": "wide"}, "a slip of the pen"),
+        ({"pixel_origin": "left"}, "programs differ by half a pixel"),
+    ],
 )
-def test_what_the_reader_refuses_of_a_calibration_is_a_finding(folder, entry, words):
-    import json
-
+def test_what_the_reader_refuses_of_a_calibration_is_a_finding_with_its_own_cause(folder, entry, words):
     path = folder / "calib.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | entry))
     findings = found_in(look(folder))
     assert set(findings) == {"intrinsics"}
-    assert findings["intrinsics"].severity == "error" and words in findings["intrinsics"].cause
+    finding = findings["intrinsics"]
+    assert finding.severity == "error" and words in finding.cause and finding.remedy
+    assert finding.remedy not in finding.found and finding.picture is not None
+
+
+def test_a_calibration_that_is_missing_says_so_and_the_pictures_are_looked_at_all_the_same(folder):
+    (folder / "calib.json").unlink()
+    black_out(folder)
+    footage = look(folder)
+    findings = found_in(footage)
+    assert set(findings) == {"intrinsics", "exposure"} and len(footage.moments) == 4
+    finding = findings["intrinsics"]
+    assert "never calibrated" in finding.cause and "write the camera there" in finding.remedy
+
+
+def test_refusals_of_several_causes_are_told_apart(folder):
+    one_is_portrait(folder)
+    path = folder / "left" / "street_002.png"
+    Image.open(path).crop((0, 0, 200, 104)).save(path)
+    results = run_checks(look(folder, moments=9))
+    causes = {finding.cause for finding in results["intrinsics"].findings}
+    assert causes == {"an image that was cropped, or of another camera", "an image that was turned by a quarter"}
+
+
+def test_equal_files_that_show_nothing_or_are_broken_are_no_duplicates(folder):
+    black_out(folder)
+    for path in (folder / "right").iterdir():
+        path.write_bytes(b"404 not found")
+    findings = found_in(look(folder))
+    assert set(findings) == {"exposure", "readable"}
+    assert findings["exposure"].severity == "error"  # of all that can be seen, nothing
+    assert findings["readable"].number == 7 and findings["readable"].picture is None
+
+
+def test_a_picture_of_one_colour_shows_nothing(folder):
+    Image.new("RGB", (304, 104), (200, 30, 30)).save(folder / "left" / "street_004.png")
+    findings = found_in(look(folder, moments=9))
+    assert set(findings) == {"exposure"} and findings["exposure"].severity == "warning"
+    assert "street_004.png: of one colour" in findings["exposure"].found

@@ -21,6 +21,8 @@ NO_FILES = "the images are not in files of their own"
 BLACK, WHITE = 24, 235
 #: Part of a picture at the upper end of its range. KITTI's brightest sky is 0.21 of a picture.
 BURNT_LEVEL, MOST_BURNT = 252, 0.5
+#: Part of the images that show nothing: with more, a training learns from almost nothing.
+HOPELESS = 0.5
 #: Left without partner: a rig that drops a frame now and then loses 1 or 2 %.
 MOST_WITHOUT_PARTNER = 0.05
 
@@ -122,13 +124,15 @@ def _is_another_shape(size: tuple[int, int], usual: tuple[int, int]) -> bool:
 
 
 def duplicate_files(footage: Footage) -> Result:
-    """No two files are equal, byte for byte."""
+    """No two files are equal, byte for byte; those that are broken or show nothing are others' business."""
     if not footage.files.of:
         return not_looked(NO_FILES)
     groups: dict[str, list[str]] = {}
     for file in footage.files.looked_at:
-        groups.setdefault(file.fingerprint or file.path, []).append(file.path)
-    equal = [paths for paths in groups.values() if len(paths) > 1]
+        if file.is_complete:
+            groups.setdefault(file.fingerprint, []).append(file.path)
+    blank = {picture.path for picture in footage.pictures if picture.is_blank}
+    equal = [paths for paths in groups.values() if len(paths) > 1 and not blank & set(paths)]
     seen = f"{len(footage.files.looked_at)} of {footage.files.of} files"
     if not equal:
         return good(f"{seen}, no two of them equal")
@@ -157,7 +161,7 @@ def exposure(footage: Footage) -> Result:
         worst = max(worst, burnt)
         words = (
             "nearly black" if high < BLACK else "nearly white" if low > WHITE else
-            f"{burnt:.0%} burnt out" if burnt > MOST_BURNT else ""
+            f"{burnt:.0%} burnt out" if burnt > MOST_BURNT else "of one colour" if picture.is_blank else ""
         )  # fmt: skip
         if words:
             wrong.append((words, picture))
@@ -169,9 +173,11 @@ def exposure(footage: Footage) -> Result:
     return bad(
         seen,
         Finding(
-            "exposure", "warning", 100 * share, "% of the images looked at", "images that show something",
+            "exposure", "error" if share > HOPELESS else "warning", 100 * share, "% of the images looked at",
+            "images that show something",
             f"{len(wrong)} of {len(footage.pictures)} show nothing, for example {example.path}: {words}",
-            "a closed lens cap, frames before the exposure settled, a wrong exposure, 16-bit data squeezed into 8 bits",
+            "a closed lens cap, frames before the exposure settled, a wrong exposure, 16-bit data squeezed into 8 "
+            "bits, test cards or fades between scenes",
             "leave these images out (delete them or list the others with --split)",
             strip([(f"{what}: {PurePath(p.path).name}", as_array(p)) for what, p in wrong[:4]]),
         ),
