@@ -138,6 +138,16 @@ class Footage:
         return [picture for reader in self.readers for picture in reader.pictures]
 
     @property
+    def is_prepared(self) -> bool:
+        """Whether the images are copies, resized to the size of training."""
+        return any(part.source.made_from is not None for part in self.parts)
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the images are frames of a video, which preparation has taken out of it."""
+        return any(part.source.made_from == "video" for part in self.parts)
+
+    @property
     def stereo(self) -> list[Moment]:
         return [moment for moment in self.moments if moment.stereo is not None]
 

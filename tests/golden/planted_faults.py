@@ -69,6 +69,26 @@ IMAGES = {
 }
 
 
+def joined(first: list[Image_], second: list[Image_], axis: int) -> Recording:
+    """Two pictures in each image, of both cameras: what a split into left and right would have looked like."""
+    images = [np.concatenate(pair, axis=axis) for pair in zip(first, second, strict=True)]
+    return spoilt(left=images, right=images, has_depth=False)
+
+
+IMAGES |= {
+    "both cameras side by side": Fault(
+        "two_in_one", "--stereo_layout side_by_side", lambda: joined(drive().left, drive().right, 1)
+    ),
+    "both cameras above each other": Fault(
+        "two_in_one", "--stereo_layout top_bottom", lambda: joined(drive().left, drive().right, 0)
+    ),
+    "both cameras side by side, right one first": Fault(
+        "two_in_one", "stereo3d=sbsr:sbsl", lambda: joined(drive().right, drive().left, 1)
+    ),
+    "the picture twice": Fault("two_in_one", "cut the right half off", lambda: joined(drive().left, drive().left, 1)),
+}
+
+
 # ------------------------------------------------------------------ intrinsics
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted_faults import FAULTS, blurred, drive, with_depth
+from planted_faults import FAULTS, blurred, drive, focal, with_depth, with_K
 from preflight_looks import found_in, look_at
 
 from selfsup_depth.preflight import CHECKS, run_checks
@@ -59,6 +59,14 @@ def test_names_that_count_backwards_are_found_whatever_the_pictures_say():
     names = sorted(f"frame{number}.jpg" for number in range(2, 20, 2))  # as words: 10, 12, ..., 2, 4
     finding = found_in(look_at(replace(drive(), names=names), moments=9))["frame_order"]
     assert "frame16.jpg -> frame18.jpg -> frame2.jpg; their numbers do not count upwards" in finding.found
+
+
+@pytest.mark.parametrize(("fx", "is_found"), [(290.0, False), (40.0, True)])
+def test_copies_that_were_squeezed_to_a_size_of_training_are_asked_for_an_impossible_shape_only(fx, is_found):
+    footage = look_at(with_K(focal(fx, 190.0)))
+    assert CHECKS["focal_ratio"].run(footage).findings
+    footage.parts[0].source.made_from = "folder"
+    assert bool(CHECKS["focal_ratio"].run(footage).findings) == is_found
 
 
 @pytest.mark.parametrize("size", [(12, 40), (18, 18), (3, 5)])

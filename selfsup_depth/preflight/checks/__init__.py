@@ -13,6 +13,7 @@ from selfsup_depth.preflight.checks import (
     poses,
     stereo_geometry,
     stereo_sides,
+    two_in_one,
     video_frames,
     video_motion,
 )
@@ -33,6 +34,8 @@ class Check:
 
 CAMERA = ("intrinsics", "image_of_calibration", "field_of_view", "focal_ratio")
 PAIRS = ("stereo_identical", "stereo_orientation")
+#: What moves, where and how far is asked of one picture: of two in one image every answer would be an echo.
+OF_ONE_PICTURE = ("Stereo", "Video", "Depth", "Poses")
 #: In an order in which every name of an `unless` comes before.
 CHECKS: dict[str, Check] = {
     "readable": Check("Files", "Can every image be read?", files.readable, quick=True),
@@ -41,16 +44,19 @@ CHECKS: dict[str, Check] = {
     "image_size": Check("Files", "All of one size?", files.image_size, quick=True),
     "duplicate_files": Check("Files", "Every image there once?", files.duplicate_files),
     "exposure": Check("Files", "Neither black nor white?", files.exposure, quick=True),
+    "two_in_one": Check("Files", "One picture in each?", two_in_one.two_in_one, quick=True),
     "missing_partners": Check("Files", "A right image for every left one?", files.missing_partners, quick=True),
     "intrinsics": Check("Intrinsics", "In pixels of the image?", intrinsics.intrinsics, quick=True),
     "image_of_calibration": Check(
-        "Intrinsics", "Of this image size?", intrinsics.image_of_calibration, quick=True, unless=("intrinsics",)
+        "Intrinsics", "Of this image size?", intrinsics.image_of_calibration, quick=True,
+        unless=("intrinsics", "two_in_one"),
     ),
     "field_of_view": Check(
-        "Intrinsics", "A possible field of view?", intrinsics.field_of_view, quick=True, unless=("intrinsics",)
+        "Intrinsics", "A possible field of view?", intrinsics.field_of_view, quick=True,
+        unless=("intrinsics", "two_in_one"),
     ),
     "focal_ratio": Check(
-        "Intrinsics", "Do fx and fy agree?", intrinsics.focal_ratio, quick=True, unless=("intrinsics",)
+        "Intrinsics", "Do fx and fy agree?", intrinsics.focal_ratio, quick=True, unless=("intrinsics", "two_in_one")
     ),
     "stereo_identical": Check("Stereo", "Two different images?", stereo_sides.stereo_identical, quick=True),
     "stereo_orientation": Check(
@@ -120,7 +126,8 @@ def run_checks(footage: Footage, *, quick_only: bool = False) -> dict[str, Resul
     for name, check in CHECKS.items():
         if quick_only and not check.quick:
             continue
-        before = [other for other in check.unless if other in results and results[other].findings]
+        first = (*check.unless, *(("two_in_one",) if check.group in OF_ONE_PICTURE else ()))
+        before = [other for other in first if other in results and results[other].findings]
         results[name] = not_looked(f"see {before[0]} first") if before else check.run(footage)
     return results
 

@@ -26,6 +26,7 @@ SQUARE_PIXELS = 0.06
 #: Shapes of sensors, and of KITTI's crop: an image that was squeezed to another size still spans the angles of one.
 SENSOR_SHAPES = (1.0, 5 / 4, 4 / 3, 3 / 2, 16 / 10, 16 / 9, 2.0, 3.31)
 SHAPE_TOLERANCE = 0.02
+WIDEST_SHAPE = 3.6  # of any camera's images
 MOST_CAUSES = 3  # of refusals that are told
 
 
@@ -138,7 +139,9 @@ def focal_ratio(footage: Footage) -> Result:
     seen = f"fx / fy = {ratio:.3f}"
     shape = worst.stored_size[0] / fx / (worst.stored_size[1] / fy)
     common = any(abs(shape / other - 1) < SHAPE_TOLERANCE for one in SENSOR_SHAPES for other in (one, 1 / one))
-    if abs(ratio - 1) < SQUARE_PIXELS or (common and 0.4 < ratio < 2.5):
+    if footage.is_prepared:  # squeezed to the size of training, from a shape that nothing tells
+        common = 1 / WIDEST_SHAPE < shape < WIDEST_SHAPE
+    if abs(ratio - 1) < SQUARE_PIXELS or (common and (footage.is_prepared or 0.4 < ratio < 2.5)):
         return good(seen if abs(ratio - 1) < SQUARE_PIXELS else f"{seen}: squeezed, of a sensor {shape:.2f} wide by 1")
     return bad(
         seen,

@@ -71,8 +71,13 @@ def stereo_orientation(footage: Footage) -> Result:
         cause, remedy = f"one camera's images are {how}", "turn that camera's images back, and keep its calibration"
     else:
         found = f"in {len(lost)} of {len(pairs)} pairs only {share:.0%} of a target's points are in its partner"
-        cause = "the pairs are not of the same moment or place (numbers shifted after a dropped frame), or too dark"
-        remedy = "look at the picture of the pair below, and rename the images so that a pair has one name"
+        cause, remedy = (
+            ("a --stereo_layout that the video does not have, a second video of another recording, or too dark",
+             "look at the picture of the pair: leave out --stereo_layout if each frame of the video is one picture")
+            if footage.is_video else
+            ("the pairs are not of the same moment or place (numbers shifted after a dropped frame), or too dark",
+             "look at the picture of the pair, and rename the images so that a pair has one name")
+        )  # fmt: skip
     return bad(
         seen,
         Finding(
