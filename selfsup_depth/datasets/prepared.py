@@ -148,6 +148,17 @@ class Prepared(ViewSource):
             return f"{self.root}, {item_name(view)}"
         return f"{self.root}/{images_file(found.camera, found.shard)}, row {found.row}"
 
+    def whereabouts(self, view: SplitLine) -> str:
+        found = self._by_name.get(view)
+        if found is None or self.made_from != "video":
+            return item_name(view)
+        sequence = found.moment[0]
+        files = self.manifest.videos.get(sequence, [sequence])
+        file = files[-1] if found.camera == "right" else files[0]
+        half = f", {found.camera} image" if self.has_stereo and len(files) == 1 else ""
+        when = f", frame {found.number}" if found.time_s is None else f" at {found.time_s:.2f} s"
+        return f"{file}{when}{half}"
+
     def read_image(self, view: SplitLine) -> Tensor:
         found = self._by_name[view]
         # copied: what a caller does to a tensor must not reach the mapped file's pages

@@ -81,6 +81,8 @@ class Manifest:
     parts: Mapping[str, Sequence[int]] | None
     #: reason -> how many frames as recorded were not taken for it
     dropped: Mapping[str, int]
+    #: sequence -> names of its video files, the left camera's first; empty: made of images
+    videos: Mapping[str, Sequence[str]]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -118,6 +120,7 @@ def read_manifest(folder: Path) -> Manifest:
             frame_ids=None if frame_ids is None else tuple(frame_ids),
             parts=content["parts"],
             dropped=content["frames"]["dropped"],
+            videos=content.get("videos", {}),  # sets of earlier versions do not say
         )
     except (KeyError, TypeError) as error:
         raise _damaged(path, error) from error

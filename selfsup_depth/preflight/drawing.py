@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import matplotlib
 import numpy as np
@@ -23,6 +24,11 @@ def as_array(picture: Picture | Tensor) -> np.ndarray:
     """[h, w, 3] uint8 of a picture, or of colour [3, h, w]."""
     colour = picture.colour if isinstance(picture, Picture) else picture
     return colour.permute(1, 2, 0).contiguous().numpy()
+
+
+def named(role: str, picture: Picture) -> tuple[str, np.ndarray]:
+    """A picture with what it is there and where it is found, for `strip`."""
+    return f"{role}: {PurePath(picture.place).name}", as_array(picture)
 
 
 def strip(shown: Sequence[tuple[str, np.ndarray]], across: int = 2) -> np.ndarray:

@@ -64,7 +64,7 @@ def make_page(title: str, subtitle: str, footage: Footage, results: Mapping[str,
         ("image files looked at", f"{len(footage.files.looked_at)} of {footage.files.of}"),
     ]
     chosen = footage.moments[:: max(1, -(-len(footage.moments) // SAMPLES_SHOWN))]
-    samples = [(moment.target.path, _shown(moment)) for moment in chosen]
+    samples = [(moment.target.place, _shown(moment)) for moment in chosen]
     return Page(title, subtitle, facts, findings, grouped, samples)
 
 

@@ -29,6 +29,7 @@ class Picture:
 
     view: SplitLine
     path: str
+    place: str  # where a person finds it: the path, or a video and a time
     stored_size: tuple[int, int]  # width, height
     colour: Tensor  # [3, h, w] uint8
     grey: Tensor  # [h, w] float32 in [0, 1]
@@ -98,7 +99,8 @@ class PictureReader:
         as_stored, usable, fault = (
             self._cameras(view, (width, height), size) if refusal is None else (None, None, refusal)
         )
-        return Picture(view, path, (width, height), colour, grey, as_stored, usable, fault)
+        place = self.source.whereabouts(view)
+        return Picture(view, path, place, (width, height), colour, grey, as_stored, usable, fault)
 
     def _cameras(
         self, view: SplitLine, stored: tuple[int, int], size: tuple[int, int]

@@ -49,6 +49,7 @@ class VideoFootage(Footage):
             finder.find(stream.take.left.parent, None, stream.size, scene=stream.take.name) for stream in self.streams
         ]
         self._pinholes = [pinhole_rig(rig, stereo=self.has_stereo) for rig in self._rigs]
+        self.videos = {take.name: take.file_names for take in (stream.take for stream in self.streams)}
         declared = [stream.total for stream in self.streams]
         self.total = None if None in declared else sum(count for count in declared if count is not None)
 

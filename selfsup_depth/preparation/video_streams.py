@@ -37,6 +37,11 @@ class Take:
     left: Path
     right: Path | None = None
 
+    @property
+    def file_names(self) -> list[str]:
+        """The left camera's first."""
+        return [path.name for path in (self.left, self.right) if path is not None]
+
 
 def takes_of(data_path: Path, options: FootageOptions) -> list[Take]:
     """The recordings that a path means: a file, or every video in a folder; `left.mp4` and `right.mp4` are a pair.

@@ -10,7 +10,7 @@ import numpy as np
 from selfsup_depth.datasets.images import read_image
 from selfsup_depth.datasets.index import STEREO_MISSING
 from selfsup_depth.errors import UserError
-from selfsup_depth.preflight.drawing import as_array, strip
+from selfsup_depth.preflight.drawing import named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage
 from selfsup_depth.preflight.views import Picture
@@ -175,11 +175,11 @@ def exposure(footage: Footage) -> Result:
         Finding(
             "exposure", "error" if share > HOPELESS else "warning", 100 * share, "% of the images looked at",
             "images that show something",
-            f"{len(wrong)} of {len(footage.pictures)} show nothing, for example {example.path}: {words}",
+            f"{len(wrong)} of {len(footage.pictures)} show nothing, for example {example.place}: {words}",
             "a closed lens cap, frames before the exposure settled, a wrong exposure, 16-bit data squeezed into 8 "
             "bits, test cards or fades between scenes",
             "leave these images out (delete them or list the others with --split)",
-            strip([(f"{what}: {PurePath(p.path).name}", as_array(p)) for what, p in wrong[:4]]),
+            strip([named(what, picture) for what, picture in wrong[:4]]),
         ),
     )  # fmt: skip
 

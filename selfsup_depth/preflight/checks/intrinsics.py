@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import PurePath
 
 import numpy as np
 from torch import Tensor
 
 from selfsup_depth.datasets.images import resize_image
 from selfsup_depth.errors import UserError
-from selfsup_depth.preflight.drawing import as_array, draw_camera, strip
+from selfsup_depth.preflight.drawing import as_array, draw_camera, named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage
 from selfsup_depth.preflight.views import Picture
@@ -61,7 +60,7 @@ def _refusal(footage: Footage, paths: list[str], error: UserError) -> Finding:
 
 def _marked(picture: Picture) -> np.ndarray:
     if picture.stored_intrinsics is None:
-        return strip([(PurePath(picture.path).name, as_array(picture))], across=1)
+        return strip([named("as stored", picture)], across=1)
     _, _, cx, _, cy = _numbers(picture)
     return draw_camera(picture, (cx, cy))
 
@@ -94,7 +93,7 @@ def image_of_calibration(footage: Footage) -> Result:
         Finding(
             "image_of_calibration", "error" if number > CERTAINLY_FOREIGN else "warning", 100 * number,
             "% of the image", f"the principal point within {FURTHEST_CENTRE:.0%} of the middle",
-            f"it is at ({cx:.0f}, {cy:.0f}) of {width}x{height}, {worst.path}", cause, remedy, _marked(worst),
+            f"it is at ({cx:.0f}, {cy:.0f}) of {width}x{height}, {worst.place}", cause, remedy, _marked(worst),
         ),
     )  # fmt: skip
 
@@ -151,7 +150,7 @@ def focal_ratio(footage: Footage) -> Result:
             "a typing error, fx or fy of another resolution, or an image resized in one direction only",
             "correct fx or fy; if the images were resized, scale fx and cx by the width, fy and cy by the height",
             strip([
-                ("as stored", as_array(worst)),
+                named("as stored", worst),
                 ("as wide as fx and fy say: does it look right?", as_array(_unsqueezed(worst))),
             ]),
         ),

@@ -9,7 +9,7 @@ from torch import Tensor
 from selfsup_depth.preflight.checks.agreement import agrees, map_over_stereo, poses_over_map
 from selfsup_depth.preflight.checks.sharpness import sharpness
 from selfsup_depth.preflight.checks.stereo_sides import NO_STEREO, NOT_CALIBRATED, calibrated, many
-from selfsup_depth.preflight.drawing import as_array, draw_arrows, strip
+from selfsup_depth.preflight.drawing import draw_arrows, named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage
 from selfsup_depth.preflight.views import Picture
@@ -54,7 +54,7 @@ def rectification(footage: Footage) -> Result:
             "rectification", "error" if number > HOPELESS_ACROSS else "warning", number * scale, "pixels",
             f"at most {MOST_ACROSS * scale:.1f} pixels between the rows of corresponding points",
             f"they are {number * scale:.1f} pixels apart in {len(odd)} of {len(all_pairs)} pairs: an offset of "
-            f"{offset * scale:+.1f} and a turn of {turn:+.2f} degrees explain most of it",
+            f"{offset * scale:+.1f} and a turn of {turn:+.2f} degrees explain most; worst in {worst.target.place}",
             "pairs that were not rectified, a calibration that no longer holds, images cropped or resized differently",
             "calibrate the rig and rectify the pairs (prepare_data.py with the calibration of both cameras)", picture,
         ),
@@ -80,7 +80,7 @@ def stereo_exposure(footage: Footage) -> Result:
             "cameras with exposure, gain or white balance of their own",
             "lock exposure and white balance of both cameras to each other; for old footage multiply one side by "
             f"{1 / factor:.2f}",
-            strip([("left", as_array(pairs[0][0])), ("right", as_array(pairs[0][1]))]),
+            strip([named("left", pairs[0][0]), named("right", pairs[0][1])]),
         ),
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ def stereo_sharpness(footage: Footage) -> Result:
             f"{seen} (variance of the Laplacian)",
             "one lens is out of focus or dirty, or one side was compressed harder",
             "focus and clean both lenses; for old footage blur the sharper side alike",
-            strip([("left", as_array(pairs[0][0])), ("right", as_array(pairs[0][1]))]),
+            strip([named("left", pairs[0][0]), named("right", pairs[0][1])]),
         ),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from selfsup_depth.preflight.drawing import as_array, draw_matches, strip
+from selfsup_depth.preflight.drawing import draw_matches, named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import LEAST_SHARE, Footage, Moment, Pair
 from selfsup_depth.preflight.matching import match
@@ -43,10 +43,10 @@ def stereo_identical(footage: Footage) -> Result:
         seen,
         Finding(
             "stereo_identical", "error", equal[0].difference, "grey levels", "left and right to differ",
-            f"{len(equal)} of {len(pairs)} pairs are the same image twice, for example {equal[0].first.path}",
+            f"{len(equal)} of {len(pairs)} pairs are the same image twice, for example {equal[0].first.place}",
             "one camera copied over the other, or the same video given twice",
             "give the images of the right camera; with one camera leave out --use_stereo",
-            strip([("left", as_array(equal[0].first)), ("right", as_array(equal[0].second))]),
+            strip([named("left", equal[0].first), named("right", equal[0].second)]),
         ),
     )  # fmt: skip
 
@@ -65,7 +65,7 @@ def stereo_orientation(footage: Footage) -> Result:
     pair = sorted(lost, key=lambda pair: pair.matches.share)[len(lost) // 2]
     turned = {how: match(pair.first.grey, turn(pair.second.grey)).share for how, turn in TURNS.items()}
     how, best = max(turned.items(), key=lambda entry: entry[1])
-    picture = strip([("target", as_array(pair.first)), ("its partner", as_array(pair.second))])
+    picture = strip([named("target", pair.first), named("its partner", pair.second)])
     if best > max(LEAST_SHARE, 2 * share):
         found = f"in {len(lost)} of {len(pairs)} pairs only {share:.0%}, but {best:.0%} when the partner is {how}"
         cause, remedy = f"one camera's images are {how}", "turn that camera's images back, and keep its calibration"
@@ -113,7 +113,8 @@ def stereo_sides(footage: Footage) -> Result:
         seen,
         Finding(
             "stereo_sides", "error", 100 * wrong, "% of the disparities", "disparities of one sign",
-            f"{wrong:.0%} of those above {SIGNED:g} pixels have the wrong sign in {len(odd)} of {len(moments)} pairs",
+            f"{wrong:.0%} of those above {SIGNED:g} pixels have the wrong sign in {len(odd)} of {len(moments)} pairs, "
+            f"for example in {worst.target.place}",
             cause, remedy, picture,
         ),
     )  # fmt: skip
@@ -142,7 +143,7 @@ def stereo_timing(footage: Footage) -> Result:
             f"matches are {now:.1f} pixels off the epipolar line, but {then:.1f} with the partner {offset:+d} frame",
             "one camera was started later or dropped frames, or the cameras are not triggered together",
             f"pair each left image with the right one {offset:+d} frame, or trigger both cameras at once",
-            strip([("target", as_array(pair.first)), ("its partner", as_array(pair.second))]),
+            strip([named("target", pair.first), named("its partner", pair.second)]),
         ),
     )  # fmt: skip
 

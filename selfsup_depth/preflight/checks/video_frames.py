@@ -13,7 +13,7 @@ from torch import Tensor
 from selfsup_depth.datasets.images import IMAGE_SUFFIXES
 from selfsup_depth.preflight.checks.sharpness import sharpness
 from selfsup_depth.preflight.checks.video_motion import NO_VIDEO
-from selfsup_depth.preflight.drawing import as_array, strip
+from selfsup_depth.preflight.drawing import named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import LEAST_MATCHES, LEAST_SHARE, Footage, Moment, Pair
 from selfsup_depth.preflight.rotations import best_turn
@@ -49,7 +49,7 @@ def frame_order(footage: Footage) -> Result:
     moment = (backwards or odd)[0]
     before, after = moment.before, moment.after
     assert before is not None and after is not None
-    names = " -> ".join(PurePath(picture.path).name for picture in (before.second, moment.target, after.second))
+    names = " -> ".join(PurePath(picture.place).name for picture in (before.second, moment.target, after.second))
     return bad(
         seen,
         Finding(
@@ -59,8 +59,7 @@ def frame_order(footage: Footage) -> Result:
             "numbers without leading zeros (1, 10, 11, 2) that were sorted as words, or files renamed out of order",
             "rename the frames with leading zeros in the order of time (frame_0001, ...), or extract them anew",
             strip([
-                ("previous", as_array(before.second)), ("frame", as_array(moment.target)),
-                ("next", as_array(after.second)),
+                named("previous", before.second), named("frame", moment.target), named("next", after.second),
             ]),
         ),
     )  # fmt: skip
@@ -87,10 +86,10 @@ def cuts(footage: Footage) -> Result:
         Finding(
             "cuts", "warning", 100 * worst.matches.share, "% of the points found again",
             f"about {usual:.0%}, as between other neighbours",
-            f"{seen}, for example {worst.first.path} and {worst.second.path}",
+            f"{seen}, for example {worst.first.place} and {worst.second.place}",
             "a film with cuts, several recordings in one folder, a lost stretch of frames",
             "give each recording its own folder (or scene name), or cut the video into its scenes",
-            strip([("frame", as_array(worst.first)), ("its neighbour", as_array(worst.second))]),
+            strip([named("frame", worst.first), named("its neighbour", worst.second)]),
         ),
     )  # fmt: skip
 
@@ -111,10 +110,11 @@ def exposure_jumps(footage: Footage) -> Result:
         Finding(
             "exposure_jumps", "warning", float(factors.max()), "times as bright",
             f"factors below {JUMP:g} between neighbours",
-            f"{len(jumping)} of {len(pairs)} neighbours exceed it ({seen})",
+            f"{len(jumping)} of {len(pairs)} neighbours exceed it ({seen}), for example {worst.first.place} and "
+            f"{worst.second.place}",
             "automatic exposure or white balance, lamps that flicker",
             "lock the exposure while filming; for old footage equalise the brightness of neighbouring frames",
-            strip([("frame", as_array(worst.first)), ("its neighbour", as_array(worst.second))]),
+            strip([named("frame", worst.first), named("its neighbour", worst.second)]),
         ),
     )  # fmt: skip
 
@@ -138,10 +138,10 @@ def blur(footage: Footage) -> Result:
         seen,
         Finding(
             "blur", "warning", float(ratios.min()), "of its neighbours' sharpness", f"at least {BLURRED:g}",
-            f"{len(blurred)} of {len(moments)} frames are blurred, for example {worst.target.path}",
+            f"{len(blurred)} of {len(moments)} frames are blurred, for example {worst.target.place}",
             "a shaken camera, long exposures in the dark, a focus that hunts, frames lost to compression",
             "film with shorter exposures and a fixed focus; leave blurred frames out",
-            strip([("frame", as_array(worst.target)), ("its neighbour", as_array(other))]),
+            strip([named("frame", worst.target), named("its neighbour", other)]),
         ),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selfsup_depth.datasets.prepared_files import STOOD_STILL
-from selfsup_depth.preflight.drawing import as_array, draw_arrows, strip
+from selfsup_depth.preflight.drawing import draw_arrows, named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import LEAST_SHARE, Footage, Pair
 from selfsup_depth.preflight.rotations import best_turn
@@ -40,10 +40,10 @@ def duplicated_frames(footage: Footage) -> Result:
         Finding(
             "duplicated_frames", "error" if share > HOPELESS_STATIC else "warning", 100 * share, "% of the neighbours",
             "every frame to be another picture",
-            f"{seen}, for example {equal[0].first.path} and {equal[0].second.path}",
+            f"{seen}, for example {equal[0].first.place} and {equal[0].second.place}",
             "a conversion to a higher frame rate that repeats frames, a camera that stands still, files copied twice",
             "extract the frames at the camera's rate, or leave repeated ones out (prepare_data.py --min_motion 1)",
-            strip([("frame", as_array(equal[0].first)), ("its neighbour", as_array(equal[0].second))]),
+            strip([named("frame", equal[0].first), named("its neighbour", equal[0].second)]),
         ),
     )  # fmt: skip
 
@@ -66,10 +66,11 @@ def static_frames(footage: Footage) -> Result:
         Finding(
             "static_frames", "error" if share > HOPELESS_STATIC else "warning", 100 * share, "% of the neighbours",
             f"at most {MOST_STATIC:.0%} without motion",
-            f"{seen} (less than {STANDS * 640:.1f} pixels at a width of 640)",
+            f"{seen} (less than {STANDS * 640:.1f} pixels at a width of 640), for example {still[0].first.place} and "
+            f"{still[0].second.place}",
             "a fixed camera, a car that waits, or a frame rate far too high",
             "drop frames without motion (prepare_data.py --min_motion 1); a fixed camera needs --use_stereo",
-            strip([("frame", as_array(still[0].first)), ("its neighbour", as_array(still[0].second))]),
+            strip([named("frame", still[0].first), named("its neighbour", still[0].second)]),
         ),
     )  # fmt: skip
 
@@ -116,7 +117,8 @@ def frame_rate(footage: Footage) -> Result:
         Finding(
             "frame_rate", "warning", number, unit,
             f"{100 * SLOWEST:.2f} to {100 * FASTEST:.0f}% of the width, {LEAST_SHARE:.0%} of the points found again",
-            found, cause, remedy, strip([("frame", as_array(pair.first)), ("its neighbour", as_array(pair.second))]),
+            f"{found}, for example {pair.first.place} and {pair.second.place}", cause, remedy,
+            strip([named("frame", pair.first), named("its neighbour", pair.second)]),
         ),
     )  # fmt: skip
 
@@ -144,7 +146,8 @@ def rotation_only(footage: Footage) -> Result:
         seen,
         Finding(
             "rotation_only", "warning", 100 * share, "% of the moving neighbours",
-            f"at most {MOST_TURNING:.0%} explained by turning alone", seen,
+            f"at most {MOST_TURNING:.0%} explained by turning alone",
+            f"{seen}; for example {pair.first.place} and {pair.second.place}",
             "a camera on a tripod or turned in the hand: such frames show no depth",
             "walk or drive while filming; leave such stretches out, or learn from stereo (--use_stereo)",
             strip([("motion", arrows), ("left over", rest)]),
