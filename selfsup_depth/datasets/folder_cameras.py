@@ -13,7 +13,7 @@ from selfsup_depth.datasets.calibration import cause_of_another_shape
 from selfsup_depth.datasets.cameras import CameraRig, RigFinder, fit_camera
 from selfsup_depth.datasets.cameras.lens_facts import camera_of_exif
 from selfsup_depth.datasets.cameras.rigs import ASPECT_TOLERANCE
-from selfsup_depth.datasets.images import read_image
+from selfsup_depth.datasets.images import BROKEN, read_image
 from selfsup_depth.datasets.request import FootageOptions
 from selfsup_depth.errors import UserError
 
@@ -126,7 +126,7 @@ def image_size(path: str) -> tuple[int, int]:
         with Image.open(path) as picture:
             if picture.mode in WHOLE_BYTES:
                 return picture.size
-    except (OSError, ValueError, SyntaxError):
+    except BROKEN:
         pass  # read_image says what is wrong
     height, width = read_image(path).shape[-2:]
     return int(width), int(height)

@@ -26,6 +26,7 @@ from selfsup_depth.datasets.held_out import (
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import (
     MANIFEST,
+    WHEN_PREPARED,
     Camera,
     StoredView,
     depth_file,
@@ -112,7 +113,7 @@ class Prepared(ViewSource):
         if self.request.part != "train" or self.request.has_list:
             return {}
         dropped = {
-            f"{reason} (frames as recorded, when prepared)": Unnamed(count, self.root)
+            f"{reason} {WHEN_PREPARED}": Unnamed(count, self.root)
             for reason, count in self.manifest.dropped.items()
         }
         if not self._is_divided:

@@ -26,6 +26,11 @@ UNFINISHED = "preparing.json"
 FORMAT = 1
 #: How the reason begins for which frames of a camera that stood still were dropped.
 STOOD_STILL = "moved by less than"
+#: The reasons for which frames of a video were.
+UNDECODABLE = "cannot be decoded"
+ALONE = "without a frame of the other camera at the same time"
+#: How such a reason ends where a prepared set tells it.
+WHEN_PREPARED = "(frames as recorded, when prepared)"
 Camera = Literal["left", "right"]
 CAMERAS: tuple[Camera, Camera] = ("left", "right")
 

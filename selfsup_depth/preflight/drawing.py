@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from selfsup_depth.datasets.images import BROKEN
 from selfsup_depth.preflight.footage import Pair
 from selfsup_depth.preflight.views import Picture
 
@@ -42,6 +43,28 @@ def strip(shown: Sequence[tuple[str, np.ndarray]], across: int = 2) -> np.ndarra
         padded += [np.full_like(padded[0], 255)] * (across - len(row) if rows else 0)
         rows.append(np.concatenate(padded, axis=1))
     return np.concatenate(rows, axis=0)
+
+
+def stored_pictures(paths: Sequence[str]) -> np.ndarray | None:
+    """Files that no reader takes, as far as they can be shown: the first frame, 16 bits scaled to 8."""
+    shown = []
+    for path in paths:
+        try:
+            with Image.open(path) as picture:
+                picture.draft("RGB", (2 * SHOWN_WIDTH, 2 * SHOWN_WIDTH))
+                shown.append((PurePath(path).name, _in_eight_bits(picture)))
+        except BROKEN:
+            continue
+    return strip(shown) if shown else None
+
+
+def _in_eight_bits(picture: Image.Image) -> np.ndarray:
+    if not picture.mode.startswith(("I", "F")):
+        return np.asarray(picture.convert("RGB"))
+    values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+    low, high = float(values.min()), float(values.max())
+    grey = ((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def draw_matches(pair: Pair, wrong: Tensor, captions: tuple[str, str]) -> np.ndarray:

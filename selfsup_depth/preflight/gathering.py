@@ -94,6 +94,6 @@ def _moment(reader: PictureReader, item: SplitLine, frame_ids: Sequence[FrameId]
     try:
         depth = source.depth(item) if source.has_depth(item) else None
     except UserError as error:
-        reader.unreadable[f"depth of {target.place}"] = str(error)
+        reader.unreadable_depth[target.place] = error
     transform = None if transform is None else transform.double()
     return Moment(item, reader, target, stereo, before, after, transform, depth)

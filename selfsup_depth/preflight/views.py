@@ -62,6 +62,7 @@ class PictureReader:
     def __init__(self, source: ViewSource, area: int) -> None:
         self.source = source
         self.unreadable: dict[str, str] = {}  # path -> why
+        self.unreadable_depth: dict[str, UserError] = {}  # place of the image -> why
         #: path -> why, where the file is good and its camera or its rig is not
         self.refused: dict[str, UserError] = {}
         self._area = area

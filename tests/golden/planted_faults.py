@@ -63,6 +63,9 @@ IMAGES = {
     "black frames": Fault("exposure", "nearly black", lambda: left(lambda i: i * 0, (2, 5))),
     "white frames": Fault("exposure", "nearly white", lambda: left(lambda i: i * 0 + 255, (3, 6))),
     "overexposed": Fault("exposure", "burnt out", lambda: left(lambda i: brighter(i, 3.2)), ("stereo_orientation",)),
+    "right of half the size": Fault(
+        "image_size", "several cameras", lambda: right(lambda i: i[::2, ::2]), ("image_of_calibration",)
+    ),
     "two sizes": Fault(
         "image_size", "152x52", lambda: left(lambda i: i[::2, ::2], (1, 4, 5)), ("image_of_calibration",)
     ),
@@ -149,6 +152,23 @@ def late_right() -> Recording:
     )
 
 
+def three_frames_late_right() -> Recording:
+    r = drive().copy()
+    return replace(
+        r, left=r.left[:-3], depth=r.depth[:-3], poses=r.poses[:-3], right=r.right[3:], has_poses=False
+    )
+
+
+def lower(image: Image_, pixels: float) -> Image_:
+    """Moved down by part of a pixel."""
+    below = np.roll(image, 1, 0).astype(np.float64)
+    return np.rint((1 - pixels) * image + pixels * below).astype(np.uint8)
+
+
+def without_depth(recording: Recording) -> Recording:
+    return replace(recording, has_depth=False)
+
+
 def toed_in() -> Recording:
     """The right camera looks 1.5 degrees to the left."""
     angle = np.radians(1.5)
@@ -180,18 +200,26 @@ STEREO = {
     "right of another place": Fault("stereo_orientation", "same moment or place", elsewhere),
     "left copied over right": Fault("stereo_identical", "copied over", lambda: spoilt(right=drive().left)),
     "right a pixel lower": Fault("rectification", "offset", lambda: right(lambda i: np.roll(i, 1, 0))),
+    "right a third of a pixel lower": Fault("rectification", "offset", lambda: right(lambda i: lower(i, 0.33))),
     "right turned by a degree": Fault("rectification", "degrees", lambda: right(lambda i: turned(i, 1.0))),
     "right a frame late": Fault("stereo_timing", "started later", late_right),
+    "right three frames late": Fault("stereo_timing", "partner 3 frames earlier", three_frames_late_right),
     "right a third brighter": Fault("stereo_exposure", "gain", lambda: right(lambda i: brighter(i, 1.33))),
     "right without blue": Fault(
         "stereo_exposure", "white balance", lambda: right(lambda i: brighter(i, np.array([1, 1, 0.7])))
     ),
     "right out of focus": Fault("stereo_sharpness", "focus", lambda: right(lambda i: blurred(i, 3))),
-    "baseline in centimetres": Fault("baseline", "centimetres", lambda: with_baseline(-40.0)),
-    "baseline in millimetres": Fault("baseline", "millimetres", lambda: with_baseline(-400.0)),
+    "baseline in centimetres": Fault("baseline", "or in centimetres (0.4 m", lambda: with_baseline(-40.0)),
+    "baseline in millimetres": Fault("baseline", "baseline in millimetres (0.4 m", lambda: with_baseline(-400.0)),
+    "baseline in millimetres, told by the depth maps": Fault(
+        "baseline", "0.4 m would agree with the depth maps", lambda: with_baseline(-400.0)
+    ),
     "baseline in kilometres": Fault("baseline", "kilometres", lambda: with_baseline(-0.0004)),
     "baseline of published code": Fault("baseline", "5.4", lambda: with_baseline(-5.4)),
     "baseline twice too long": Fault("baseline", "another rig", lambda: with_baseline(-0.8)),
+    "baseline twice too long, without depth maps": Fault(
+        "pose_scale", "m instead of 0.8 m, or fx that is 95 instead of 190", lambda: without_depth(with_baseline(-0.8))
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from recording import drive, write_folder
 from selfsup_depth.datasets import DatasetRequest, build_source
 from selfsup_depth.datasets.index import usable_items
 from selfsup_depth.preflight import Effort, Footage, Part, gather, run_checks
+from selfsup_depth.preflight.page import make_page, write_page
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,11 @@ def empty_depth(folder: Path) -> None:
         path.write_bytes(b"")
 
 
+def coloured_depth(folder: Path) -> None:
+    for path in (folder / "depth").iterdir():
+        shutil.copy(folder / "left" / path.name, path)
+
+
 def sixteen_bits(folder: Path) -> None:
     path = folder / "left" / "street_004.png"
     Image.fromarray(np.asarray(Image.open(path).convert("L")).astype(np.uint16) * 257).save(path)
@@ -84,7 +91,8 @@ def black_out(folder: Path) -> None:
 FAULTS: list[tuple[Callable[[Path], None], str, str, tuple[str, ...]]] = [
     (cut_off, "readable", "street_004.png", ()),
     (no_image, "readable", "street_003.png", ()),
-    (empty_depth, "readable", "depth", ()),
+    (empty_depth, "depth_readable", "street_", ()),
+    (coloured_depth, "depth_readable", "8-bit 'RGB' image where a 16-bit depth map", ()),
     (sixteen_bits, "bit_depth", "16 bits a channel", ()),
     (animated, "animation", "holds 3", ()),
     (copied, "duplicate_files", "street_004.png and", ("duplicated_frames", "stereo_orientation", "stereo_timing")),
@@ -98,8 +106,41 @@ def test_a_damaged_file_is_found_and_named(folder, damage, check, words, echoes)
     damage(folder)
     findings = found_in(look(folder))
     assert check in findings, list(findings)
-    assert words in findings[check].found
+    finding = findings[check]
+    assert words in finding.found and finding.cause and finding.remedy
     assert set(findings) <= {check, *echoes}
+    assert (finding.picture is None) == (check in ("readable", "missing_partners"))  # of nothing there is none
+
+
+def test_depth_that_was_coloured_is_told_from_damage(folder):
+    coloured_depth(folder)
+    assert "to be looked at" in found_in(look(folder))["depth_readable"].cause
+    empty_depth(folder)
+    assert "interrupted" in found_in(look(folder))["depth_readable"].cause
+
+
+def test_names_that_are_not_utf_8_can_be_told_and_written(folder, tmp_path):
+    left = os.fsencode(folder / "left")
+    broken = os.fsdecode(left + b"/street\xff_004.png")
+    try:
+        os.rename(folder / "left" / "street_004.png", broken)
+    except OSError:
+        pytest.skip("this file system knows UTF-8 names alone")
+    Path(broken).write_bytes(b"404 not found")
+    request = DatasetRequest(96, 320, (0,), folder, lines=("street\udcff 4 l", "street 3 l"))
+    source = build_source("stereo_folder", request)
+    items, report = usable_items("stereo_folder", source, request)
+    footage = gather("stereo_folder", [Part(source, items, report, (0,), 4)], Effort(), depth_range=RANGE)
+    results = run_checks(footage)
+    assert r"street\udcff_004.png" in found(results)["readable"].found
+    write_page(make_page("a\udcff", "b", footage, results), tmp_path / "out")
+    assert r"street\udcff_004.png" in (tmp_path / "out" / "check.html").read_text(encoding="utf-8")
+
+
+def test_an_image_that_pillow_does_not_trust_for_its_size_is_no_trouble(folder, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)  # a bomb has twice that
+    findings = found_in(look(folder))  # torchvision reads the images, Pillow the depth maps
+    assert set(findings) == {"depth_readable"} and "decompression bomb" in findings["depth_readable"].found
 
 
 def test_the_undamaged_folder_has_no_finding_and_all_of_its_files_are_looked_at(good_folder):

@@ -19,7 +19,8 @@ def test_a_planted_fault_is_found_and_named(name):
     assert fault.check in found, f"found only {list(found)}"
     finding = found[fault.check]
     assert fault.words in " ".join((finding.found, finding.cause, finding.remedy))
-    assert np.isfinite(finding.number) and finding.expected
+    assert np.isfinite(finding.number) and finding.expected and finding.cause and finding.remedy
+    assert finding.picture is not None and finding.picture.std() > 5
     assert set(found) <= {fault.check, *fault.echoes}
 
 
@@ -27,15 +28,19 @@ def test_good_data_has_no_finding_and_is_looked_at_by_every_check():
     recording = with_depth(lambda depth: np.rint(1000 * depth) / 1000)  # as 16-bit millimetres are read
     results = run_checks(look_at(recording))
     assert {name: result.saw for name, result in results.items() if result.findings} == {}
-    in_memory = {"bit_depth", "animation", "duplicate_files"}  # test_file_faults.py has these
-    assert {name for name, result in results.items() if not result.looked} == in_memory
+    of_files = {"bit_depth", "animation", "duplicate_files"}  # test_file_faults.py has these
+    of_videos = {"undecodable_frames", "unmatched_frames"}  # test_video_faults.py has these
+    assert {name for name, result in results.items() if not result.looked} == of_files | of_videos
     assert set(results) == set(CHECKS)
 
 
 def test_more_than_twenty_faults_are_planted_and_every_check_has_one():
     assert len(FAULTS) > 50
-    of_files = {"readable", "bit_depth", "animation", "duplicate_files", "missing_partners", "depth_range"}
-    assert {fault.check for fault in FAULTS.values()} == set(CHECKS) - of_files
+    elsewhere = {
+        "readable", "bit_depth", "animation", "duplicate_files", "missing_partners", "depth_readable", "depth_range",
+        "undecodable_frames", "unmatched_frames",
+    }  # fmt: skip
+    assert {fault.check for fault in FAULTS.values()} == set(CHECKS) - elsewhere
 
 
 def test_a_depth_range_that_is_missed_is_found_and_another_one_is_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePath
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from selfsup_depth.datasets.images import read_image
 from selfsup_depth.datasets.index import STEREO_MISSING
 from selfsup_depth.errors import UserError
-from selfsup_depth.preflight.drawing import named, strip
+from selfsup_depth.preflight.drawing import named, stored_pictures, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage
 from selfsup_depth.preflight.views import Picture
@@ -28,7 +29,7 @@ MOST_WITHOUT_PARTNER = 0.05
 
 
 def readable(footage: Footage) -> Result:
-    """Every file has its end, and every sampled image and depth map can be decoded."""
+    """Every file has its end, and every sampled image can be decoded."""
     broken = dict(footage.unreadable)
     for file in footage.files.looked_at:
         if not file.is_complete and file.path not in broken and (why := _why_broken(file.path)):
@@ -72,6 +73,7 @@ def bit_depth(footage: Footage) -> Result:
             "8-bit colour or grey images", f"{deep[0].path} has {deep[0].bits} bits a channel ({len(deep)} files)",
             "a depth map among the images, or raw images of an industrial or thermal camera",
             "move depth maps into their own folder; convert 16-bit images to 8 bits with one scale for all of them",
+            stored_pictures([deep[0].path]),
         ),
     )  # fmt: skip
 
@@ -89,6 +91,7 @@ def animation(footage: Footage) -> Result:
             "animation", "error", moving[0].frames, "frames in a file",
             "one picture in each file", f"{moving[0].path} holds {moving[0].frames} ({len(moving)} files)",
             "an animated WebP, PNG or a multi-page TIFF", "store its frames as separate, numbered files",
+            stored_pictures([moving[0].path]),
         ),
     )  # fmt: skip
 
@@ -115,8 +118,15 @@ def image_size(footage: Footage) -> Result:
             f"images of one size ({width}x{height}: {usual})", f"{count} of {w}x{h}{example}",
             "images of several cameras, orientations or exports in one folder",
             "keep one size per data set: put the others elsewhere, or bring all to one size with prepare_data.py",
+            _of_each_size(footage, ((width, height), (w, h))),
         ),
     )  # fmt: skip
+
+
+def _of_each_size(footage: Footage, sizes: Sequence[tuple[int, int]]) -> np.ndarray | None:
+    found = [next((p for p in footage.pictures if p.stored_size == size), None) for size in sizes]
+    shown = [named(f"{p.stored_size[0]}x{p.stored_size[1]}", p) for p in found if p is not None]
+    return strip(shown) if shown else None
 
 
 def _is_another_shape(size: tuple[int, int], usual: tuple[int, int]) -> bool:
@@ -146,6 +156,7 @@ def duplicate_files(footage: Footage) -> Result:
             "images copied twice under different names, a camera that repeats frames, left copied over right",
             "delete the copies; frames that repeat their neighbour teach nothing, and copies in the validation part "
             "make its score too good",
+            stored_pictures(equal[0][:2]),
         ),
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from selfsup_depth.preflight.drawing import named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import LEAST_MATCHES, LEAST_SHARE, Footage, Moment, Pair
 from selfsup_depth.preflight.rotations import best_turn
+from selfsup_depth.preflight.views import Picture
 
 #: Part of the frames whose points move to the same side towards the previous and the next frame: none in KITTI, drive
 #: and rooms (their cosine is -0.96 or less); two thirds of shuffled frames.
@@ -29,6 +30,15 @@ CUT_SHARE, CUT_OF_USUAL = 0.12, 0.35
 JUMP, MOST_JUMPING = 1.15, 0.1
 #: Sharpness against that of the neighbours, which show the same: 0.7 and more in KITTI, drive and rooms.
 BLURRED, MOST_BLURRED = 0.4, 0.1
+#: Cause of and remedy for frames out of order.
+OF_A_VIDEO = (
+    "frames that an editor or a converter has put out of order, or a loop that was joined",
+    "give the video as the camera wrote it",
+)
+OF_FILES = (
+    "numbers without leading zeros (1, 10, 11, 2) that were sorted as words, or files renamed out of order",
+    "rename the frames with leading zeros in the order of time (frame_0001, ...), or extract them anew",
+)
 NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
 
@@ -56,8 +66,7 @@ def frame_order(footage: Footage) -> Result:
             "frame_order", "error", 100 * share if odd else len(backwards), "% of the frames" if odd else "frames",
             "frames in the order in which they were taken",
             f"{seen}; for example {names}" + ("; their numbers do not count upwards" if backwards else ""),
-            "numbers without leading zeros (1, 10, 11, 2) that were sorted as words, or files renamed out of order",
-            "rename the frames with leading zeros in the order of time (frame_0001, ...), or extract them anew",
+            *(OF_A_VIDEO if footage.is_video else OF_FILES),
             strip([
                 named("previous", before.second), named("frame", moment.target), named("next", after.second),
             ]),
@@ -121,29 +130,41 @@ def exposure_jumps(footage: Footage) -> Result:
 
 def blur(footage: Footage) -> Result:
     """No frame is much less sharp than its neighbours."""
-    moments = [moment for moment in footage.moments if any(_same_scene(pair) for pair in moment.in_time)]
-    if not moments:
-        return not_looked(NO_VIDEO if not footage.in_time else "hardly any neighbours match ")
-    ratios = np.array([
-        sharpness(moment.target.grey) / max(sharpness(p.second.grey) for p in moment.in_time if _same_scene(p))
-        for moment in moments
-    ])  # fmt: skip
-    blurred = np.flatnonzero(ratios < BLURRED)
-    seen = f"the least sharp frame has {ratios.min():.2f} of the sharpness of its neighbours"
-    if len(blurred) <= MOST_BLURRED * len(moments):
+    neighbours = _neighbours(footage)
+    if not neighbours:
+        return not_looked(NO_VIDEO if not footage.in_time else "hardly any neighbours match")
+    sharp = {place: sharpness(pictures[0].grey) for place, pictures in neighbours.items()}
+    ratios = {
+        place: sharp[place] / max(sharp[other.place] for other in others)
+        for place, (_, *others) in neighbours.items()
+    }
+    blurred = [place for place, ratio in ratios.items() if ratio < BLURRED]
+    least = min(ratios, key=lambda place: ratios[place])
+    seen = f"the least sharp frame has {ratios[least]:.2f} of the sharpness of its neighbours"
+    if len(blurred) <= MOST_BLURRED * len(ratios):
         return good(seen)
-    worst = moments[int(ratios.argmin())]
-    other = next(pair.second for pair in worst.in_time if _same_scene(pair))
+    worst, *others = neighbours[least]
+    other = max(others, key=lambda picture: sharp[picture.place])
     return bad(
         seen,
         Finding(
-            "blur", "warning", float(ratios.min()), "of its neighbours' sharpness", f"at least {BLURRED:g}",
-            f"{len(blurred)} of {len(moments)} frames are blurred, for example {worst.target.place}",
+            "blur", "warning", ratios[least], "of its neighbours' sharpness", f"at least {BLURRED:g}",
+            f"{len(blurred)} of {len(ratios)} frames are blurred, for example {worst.place}",
             "a shaken camera, long exposures in the dark, a focus that hunts, frames lost to compression",
             "film with shorter exposures and a fixed focus; leave blurred frames out",
-            strip([named("frame", worst.target), named("its neighbour", other)]),
+            strip([named("frame", worst), named("its neighbour", other)]),
         ),
     )  # fmt: skip
+
+
+def _neighbours(footage: Footage) -> dict[str, list[Picture]]:
+    """By its place: every frame, and after it those before and after that show the same."""
+    found: dict[str, list[Picture]] = {}
+    for pair in footage.in_time:
+        if _same_scene(pair):
+            for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
+                found.setdefault(one.place, [one]).append(other)
+    return found
 
 
 def _same_scene(pair: Pair) -> bool:
