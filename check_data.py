@@ -30,6 +30,7 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.datasets import build_source
     from selfsup_depth.datasets.index import build_index, usable_items
     from selfsup_depth.preflight import Effort, Finding, Footage, Part, gather, run_checks
+    from selfsup_depth.preflight.finding import as_text
     from selfsup_depth.preflight.page import make_page, write_page
     from selfsup_depth.preparation.undistorted_source import through_pinholes
     from train import with_data
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     errors = sum(finding.severity == "error" for finding in page.findings)
     console.print("; ".join(f"{what}: {value}" for what, value in page.facts))
     folder = (config.output_directory or Path("checks") / name).expanduser()
-    console.print(f"report: {escape(str(write_page(page, folder)))}")
+    console.print(f"report: {escape(as_text(str(write_page(page, folder))))}")
     return 1 if errors else 0
 
 

@@ -9,10 +9,11 @@ from PIL import Image
 from torch import Tensor
 
 from geometry.se3 import invert_transform
+from selfsup_depth.datasets.calibration import cause_of_another_shape
 from selfsup_depth.datasets.cameras import CameraRig, RigFinder, fit_camera
 from selfsup_depth.datasets.cameras.lens_facts import camera_of_exif
 from selfsup_depth.datasets.cameras.rigs import ASPECT_TOLERANCE
-from selfsup_depth.datasets.images import read_image
+from selfsup_depth.datasets.images import BROKEN, read_image
 from selfsup_depth.datasets.request import FootageOptions
 from selfsup_depth.errors import UserError
 
@@ -71,8 +72,10 @@ def _refuse_zoom(images: Iterable[str]) -> None:
         if abs(focal / first[1] - 1) > FOCAL_TOLERANCE:
             raise UserError(
                 f"The EXIF of {first[0]} tells a focal length of {first[1]:.3f} of the longer side and that of {image} "
-                f"{focal:.3f}, but one camera is expected in a sequence: put images of another zoom or lens into a "
-                "folder of their own, or give the camera of all with --calibration or --fov."
+                f"{focal:.3f}, but one camera is expected in a sequence",
+                cause="a zoom that was moved, or pictures of several lenses or phones",
+                remedy="put images of another zoom or lens into a folder of their own, or give the camera of all with "
+                "--calibration or --fov",
             )
 
 
@@ -85,8 +88,9 @@ def intrinsics_of(rig: CameraRig, side: str, size: tuple[int, int], image: str) 
     width, height = camera.size
     if abs(size[0] * height / (size[1] * width) - 1) > ASPECT_TOLERANCE:
         raise UserError(
-            f"{image} has {size[0]}x{size[1]}, but other images of its sequence have {width}x{height}, another shape: "
-            "put images of another camera, or turned ones, into a folder of their own, or remove them."
+            f"{image} has {size[0]}x{size[1]}, but other images of its sequence have {width}x{height}, another shape",
+            cause=cause_of_another_shape(size, (width, height)),
+            remedy="put images of another camera, or turned ones, into a folder of their own, or remove them",
         )
     return fit_camera(camera, size, rig.source, image).intrinsics
 
@@ -122,7 +126,7 @@ def image_size(path: str) -> tuple[int, int]:
         with Image.open(path) as picture:
             if picture.mode in WHOLE_BYTES:
                 return picture.size
-    except (OSError, ValueError, SyntaxError):
+    except BROKEN:
         pass  # read_image says what is wrong
     height, width = read_image(path).shape[-2:]
     return int(width), int(height)

@@ -16,6 +16,9 @@ from selfsup_depth.errors import UserError
 #: What we look for, in this order, where a data set does not name its suffix.
 IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 
+#: Pillow's ways of saying that a file is broken, or far too large to be an image.
+BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
 
 def read_image(path: str) -> Tensor:
     """The image at `path` as [3, h, w] uint8 RGB; grey becomes three channels, alpha is dropped.
@@ -50,7 +53,7 @@ def _read_with_pillow(path: str, reason: Exception) -> Tensor:
         raise UserError(f"{path} is missing: restore the file, or start anew without it.") from reason
     except UserError:
         raise
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow's ways of saying "broken"
+    except BROKEN as error:
         raise UserError(
             f"{path} cannot be read as an image ({error}): the file is truncated or not an image. "
             "Replace it, or leave it out (delete it, and its line where a list names it)."
@@ -86,12 +89,15 @@ def read_depth_png(path: str | Path, scale: float = 256.0) -> np.ndarray:
         with Image.open(path) as picture:
             if not picture.mode.startswith("I"):
                 raise UserError(
-                    f"{path} is an 8-bit '{picture.mode}' image where a 16-bit depth map (metres * "
-                    f"{scale:g}) was expected: a colour picture of depth holds no depth."
+                    f"{path} is an 8-bit '{picture.mode}' image where a 16-bit depth map (metres * {scale:g}) was "
+                    "expected",
+                    cause="depth that was scaled to 8 bits, or coloured, to be looked at",
+                    remedy="a colour picture of depth holds no depth, so export the maps anew with 16 bits, metres * "
+                    f"{scale:g}, 0 where nothing is known",
                 )
             values = np.array(picture)
     except UserError:
         raise
-    except (OSError, ValueError, SyntaxError) as error:
-        raise UserError(f"{path} cannot be read as a depth map ({error}): replace the file.") from error
+    except BROKEN as error:
+        raise UserError(f"{path} cannot be read as a depth map ({error})", remedy="replace the file") from error
     return values.astype(np.float32) / np.float32(scale)

@@ -93,7 +93,7 @@ def _no_view(source: ViewSource, item: SplitLine, frame: FrameId) -> str:
     """An example in words: a file that nothing would be called is not named."""
     if frame == STEREO:
         return item_name(item)
-    return f"none {'before' if int(frame) < 0 else 'after'} {source.image_path(item)}"
+    return f"none {'before' if int(frame) < 0 else 'after'} {source.whereabouts(item)}"
 
 
 def item_name(item: SplitLine) -> str:

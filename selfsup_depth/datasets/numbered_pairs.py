@@ -89,9 +89,9 @@ class NumberedPairs(ListedSource):
     def of_another_shape(self) -> str:
         """What to do with images of another shape than the camera's."""
         return (
-            f"It is built in, so nothing in the folder can change it: give {self.name}'s images as published (or "
+            f"it is built in, so nothing in the folder can change it; give {self.name}'s images as published (or "
             "resized), and read those of another camera with --dataset folder, from left/ and right/ with a calib.yaml "
-            "(docs/your_own_data.md)."
+            "(docs/your_own_data.md)"
         )
 
     def stereo_T_target(self, item: SplitLine) -> Tensor:

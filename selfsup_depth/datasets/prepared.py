@@ -26,6 +26,7 @@ from selfsup_depth.datasets.held_out import (
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import (
     MANIFEST,
+    WHEN_PREPARED,
     Camera,
     StoredView,
     depth_file,
@@ -113,7 +114,7 @@ class Prepared(ViewSource):
         if self.request.part != "train" or self.request.has_list:
             return {}
         dropped = {
-            f"{reason} (frames as recorded, when prepared)": Unnamed(count, self.root)
+            f"{reason} {WHEN_PREPARED}": Unnamed(count, self.root)
             for reason, count in self.manifest.dropped.items()
         }
         if not self._is_divided:
@@ -148,6 +149,17 @@ class Prepared(ViewSource):
         if found is None:
             return f"{self.root}, {item_name(view)}"
         return f"{self.root}/{images_file(found.camera, found.shard)}, row {found.row}"
+
+    def whereabouts(self, view: SplitLine) -> str:
+        found = self._by_name.get(view)
+        if found is None or self.made_from != "video":
+            return item_name(view)
+        sequence = found.moment[0]
+        files = self.manifest.videos.get(sequence, [sequence])
+        file = files[-1] if found.camera == "right" else files[0]
+        half = f", {found.camera} image" if self.has_stereo and len(files) == 1 else ""
+        when = f", frame {found.number}" if found.time_s is None else f" at {found.time_s:.2f} s"
+        return f"{file}{when}{half}"
 
     def read_image(self, view: SplitLine) -> Tensor:
         found = self._by_name[view]

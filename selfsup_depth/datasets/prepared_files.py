@@ -26,6 +26,11 @@ UNFINISHED = "preparing.json"
 FORMAT = 1
 #: How the reason begins for which frames of a camera that stood still were dropped.
 STOOD_STILL = "moved by less than"
+#: The reasons for which frames of a video were.
+UNDECODABLE = "cannot be decoded"
+ALONE = "without a frame of the other camera at the same time"
+#: How such a reason ends where a prepared set tells it.
+WHEN_PREPARED = "(frames as recorded, when prepared)"
 Camera = Literal["left", "right"]
 CAMERAS: tuple[Camera, Camera] = ("left", "right")
 
@@ -85,6 +90,8 @@ class Manifest:
     parts: Mapping[str, Sequence[int]] | None
     #: reason -> how many frames as recorded were not taken for it
     dropped: Mapping[str, int]
+    #: sequence -> names of its video files, the left camera's first; empty: made of images
+    videos: Mapping[str, Sequence[str]]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -124,6 +131,7 @@ def read_manifest(folder: Path) -> Manifest:
             frame_ids=None if frame_ids is None else tuple(frame_ids),
             parts=content["parts"],
             dropped=content["frames"]["dropped"],
+            videos=content.get("videos", {}),  # sets of earlier versions do not say
         )
     except (KeyError, TypeError) as error:
         raise _damaged(path, error) from error

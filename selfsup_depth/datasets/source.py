@@ -56,6 +56,10 @@ class ViewSource(ABC):
     def image_path(self, view: SplitLine) -> str:
         """The file of an image, or where it would be if it existed."""
 
+    def whereabouts(self, view: SplitLine) -> str:
+        """Where a person finds an image: its file, of a video's frame the video and the time."""
+        return self.image_path(view)
+
     @abstractmethod
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         """[3, 3] intrinsics in pixels (corner origin) of the stored image of this size."""

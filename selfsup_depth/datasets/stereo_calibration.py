@@ -61,13 +61,15 @@ class CalibrationFile:
         rig = self._rigs.of_scene(scene)
         if rig.right is None or rig.baseline_m is None:
             raise UserError(
-                f"{rig.source}: 'baseline_m' is missing: add the distance of the cameras in metres "
-                "(docs/your_own_data.md says the format)."
+                f"{rig.source}: 'baseline_m' is missing",
+                cause="a calibration of each camera alone, without the rig's",
+                remedy="add the distance of the cameras in metres (docs/your_own_data.md says the format)",
             )
         if not rig.is_rectified:
             raise UserError(
-                f"{rig.source} describes cameras before rectification, but these images are taken for rectified ones: "
-                "give the calibration of the rectified images."
+                f"{rig.source} describes cameras before rectification, but these images are taken for rectified ones",
+                cause="the calibration of the pictures as recorded, beside rectified ones, or pictures never rectified",
+                remedy="give the calibration of the rectified images, or rectify these once with prepare_data.py",
             )
         return StereoCalibration(rig.left.intrinsics, rig.right.intrinsics, rig.left.size, rig.baseline_m)
 
@@ -79,7 +81,8 @@ def find_calibration(folder: str) -> CalibrationFile:
             if (place / name).is_file():
                 return CalibrationFile(place / name)
     raise UserError(
-        f"{folder}/{FILE_NAMES[0]} is missing (also not found one folder higher, nor as .yaml): write the "
-        'cameras there, e.g. {"image_width": 640, "image_height": 480, "fx": 520.0, "fy": 520.0, "cx": 319.5, '
-        '"cy": 239.5, "baseline_m": 0.12, "pixel_origin": "centre"} (centre: numbers as OpenCV gives them).'
+        f"{folder}/{FILE_NAMES[0]} is missing (also not found one folder higher, nor as .yaml)",
+        cause="cameras that were never calibrated, or a calibration that lies elsewhere or has another name",
+        remedy='write the cameras there, e.g. {"image_width": 640, "image_height": 480, "fx": 520.0, "fy": 520.0, '
+        '"cx": 319.5, "cy": 239.5, "baseline_m": 0.12, "pixel_origin": "centre"} (centre: as OpenCV counts)',
     )

@@ -59,7 +59,7 @@ class VA(NumberedPairs):
         return self.calibration.intrinsics(self.name, view.side or "", (width, height), self.image_path(view))
 
     def of_another_shape(self) -> str:
-        return f"Write the camera of these images to {self.root}/{FILE_NAMES[0]} (docs/your_own_data.md)."
+        return f"write the camera of these images to {self.root}/{FILE_NAMES[0]} (docs/your_own_data.md)"
 
     def has_depth(self, item: SplitLine) -> bool:
         return self.files.has(self._depth_path(item))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import matplotlib
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from selfsup_depth.datasets.images import BROKEN
 from selfsup_depth.preflight.footage import Pair
 from selfsup_depth.preflight.views import Picture
 
@@ -25,6 +27,11 @@ def as_array(picture: Picture | Tensor) -> np.ndarray:
     return colour.permute(1, 2, 0).contiguous().numpy()
 
 
+def named(role: str, picture: Picture) -> tuple[str, np.ndarray]:
+    """A picture with what it is there and where it is found, for `strip`."""
+    return f"{role}: {PurePath(picture.place).name}", as_array(picture)
+
+
 def strip(shown: Sequence[tuple[str, np.ndarray]], across: int = 2) -> np.ndarray:
     """Pictures with captions, `across` of them in a row, all of one width."""
     tiles = [_captioned(caption, _of_width(array, SHOWN_WIDTH)) for caption, array in shown]
@@ -36,6 +43,28 @@ def strip(shown: Sequence[tuple[str, np.ndarray]], across: int = 2) -> np.ndarra
         padded += [np.full_like(padded[0], 255)] * (across - len(row) if rows else 0)
         rows.append(np.concatenate(padded, axis=1))
     return np.concatenate(rows, axis=0)
+
+
+def stored_pictures(paths: Sequence[str]) -> np.ndarray | None:
+    """Files that no reader takes, as far as they can be shown: the first frame, 16 bits scaled to 8."""
+    shown = []
+    for path in paths:
+        try:
+            with Image.open(path) as picture:
+                picture.draft("RGB", (2 * SHOWN_WIDTH, 2 * SHOWN_WIDTH))
+                shown.append((PurePath(path).name, _in_eight_bits(picture)))
+        except BROKEN:
+            continue
+    return strip(shown) if shown else None
+
+
+def _in_eight_bits(picture: Image.Image) -> np.ndarray:
+    if not picture.mode.startswith(("I", "F")):
+        return np.asarray(picture.convert("RGB"))
+    values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+    low, high = float(values.min()), float(values.max())
+    grey = ((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def draw_matches(pair: Pair, wrong: Tensor, captions: tuple[str, str]) -> np.ndarray:
@@ -69,6 +98,21 @@ def draw_arrows(
         draw.line((x, y, x + dx, y + dy), fill=colour)
         draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=colour)
     return _captioned(caption, np.asarray(canvas))
+
+
+def draw_camera(picture: Picture, centre: tuple[float, float]) -> np.ndarray:
+    """A principal point in pixels of the stored image, on it: red, and held inside; the middle in green."""
+    canvas = Image.fromarray(as_array(picture))
+    draw = ImageDraw.Draw(canvas)
+    scale = picture.width / picture.stored_size[0], picture.height / picture.stored_size[1]
+    said = tuple(
+        min(max(value * factor if np.isfinite(value) else 0.0, 0.0), side - 1.0)
+        for value, factor, side in zip(centre, scale, (picture.width, picture.height), strict=True)
+    )
+    for (x, y), colour in (((picture.width / 2, picture.height / 2), GREEN), (said, RED)):
+        draw.line((x - 9, y, x + 9, y), fill=colour, width=2)
+        draw.line((x, y - 9, x, y + 9), fill=colour, width=2)
+    return _captioned("red: principal point as given (at the border: outside); green: the middle", np.asarray(canvas))
 
 
 def draw_depth(depth: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,25 @@ class Result:
     saw: str  # what was measured; where the check did not look, why
     findings: tuple[Finding, ...] = ()
     looked: bool = True
+
+    def in_text(self) -> Result:
+        """The same in words that can be printed and written, whatever the names of files are."""
+        findings = (
+            replace(
+                finding,
+                found=as_text(finding.found),
+                expected=as_text(finding.expected),
+                cause=as_text(finding.cause),
+                remedy=as_text(finding.remedy),
+            )
+            for finding in self.findings
+        )
+        return replace(self, saw=as_text(self.saw), findings=tuple(findings))
+
+
+def as_text(words: str) -> str:
+    r"""Names of files that are not UTF-8 hold lone surrogates, which cannot be written: they become \udcff."""
+    return words.encode("utf-8", "backslashreplace").decode()
 
 
 def good(saw: str) -> Result:

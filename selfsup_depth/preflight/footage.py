@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from selfsup_depth.datasets import ViewSource
+from selfsup_depth.datasets.prepared_files import WHEN_PREPARED
+from selfsup_depth.errors import UserError
 from selfsup_depth.preflight.disparities import Disparities, disparities
 from selfsup_depth.preflight.matching import Matches
 from selfsup_depth.preflight.stored_files import StoredFiles
@@ -23,6 +25,8 @@ from splits import SplitLine
 #: unrelated streets 0.01 to 0.07, of pairs of which one is mirrored 0.01 to 0.14, of other places of one road 0.1 to
 #: 0.28.
 LEAST_SHARE, LEAST_MATCHES = 0.2, 12
+#: Times that one picture of a pair may be as wide as the other: the matching knows one scale.
+MOST_LARGER = 1.2
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Pair:
     @property
     def shows_the_same(self) -> bool:
         """Whether enough points were found again to speak of one scene."""
+        if not 1 / MOST_LARGER < self.first.width / self.second.width < MOST_LARGER:
+            return False  # patches of another scale: what is found of them means nothing
         return self.matches.share >= LEAST_SHARE and self.matches.count >= LEAST_MATCHES
 
     @cached_property
@@ -123,11 +129,16 @@ class Footage:
 
     @cached_property
     def unreadable(self) -> dict[str, str]:
-        """Images and depth maps that cannot be read: path -> why."""
+        """Images that cannot be read: path -> why."""
         return {path: why for reader in self.readers for path, why in reader.unreadable.items()}
 
     @cached_property
-    def refused(self) -> dict[str, str]:
+    def unreadable_depth(self) -> dict[str, UserError]:
+        """Images whose depth map cannot be read: place -> why."""
+        return {place: why for reader in self.readers for place, why in reader.unreadable_depth.items()}
+
+    @cached_property
+    def refused(self) -> dict[str, UserError]:
         """Images whose camera cannot be used: path -> why."""
         return {path: why for reader in self.readers for path, why in reader.refused.items()}
 
@@ -135,6 +146,24 @@ class Footage:
     def pictures(self) -> list[Picture]:
         """Every picture that was read, once."""
         return [picture for reader in self.readers for picture in reader.pictures]
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the images are copies, resized to the size of training."""
+        return any(part.source.made_from is not None for part in self.parts)
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the images are frames of a video, which preparation has taken out of it."""
+        return any(part.source.made_from == "video" for part in self.parts)
+
+    def dropped(self, reason: str) -> tuple[int, int]:
+        """Frames as recorded that preparation did not take, for a reason that begins so, and all that were recorded."""
+        report = self.parts[0].report
+        dropped = {why: count for why, count in report.left_out.items() if why.endswith(WHEN_PREPARED)}
+        images = report.listed - sum(dropped.values())
+        frames = images // 2 if self.parts[0].source.has_stereo else images
+        return sum(count for why, count in dropped.items() if why.startswith(reason)), frames + sum(dropped.values())
 
     @property
     def stereo(self) -> list[Moment]:

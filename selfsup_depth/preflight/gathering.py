@@ -90,10 +90,10 @@ def _moment(reader: PictureReader, item: SplitLine, frame_ids: Sequence[FrameId]
     try:
         transform = source.stereo_T_target(item) if stereo else None
     except UserError as error:
-        reader.refused[target.path] = str(error)
+        reader.refused[target.path] = error
     try:
         depth = source.depth(item) if source.has_depth(item) else None
     except UserError as error:
-        reader.unreadable[f"depth of {target.path}"] = str(error)
+        reader.unreadable_depth[target.place] = error
     transform = None if transform is None else transform.double()
     return Moment(item, reader, target, stereo, before, after, transform, depth)

@@ -15,7 +15,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from selfsup_depth.errors import UserError
 from selfsup_depth.preflight.checks import CHECKS, findings_of
 from selfsup_depth.preflight.drawing import as_array, draw_depth, strip
-from selfsup_depth.preflight.finding import Finding, Result
+from selfsup_depth.preflight.finding import Finding, Result, as_text
 from selfsup_depth.preflight.footage import Footage, Moment
 from selfsup_depth.report.colours import data_uri
 
@@ -64,8 +64,8 @@ def make_page(title: str, subtitle: str, footage: Footage, results: Mapping[str,
         ("image files looked at", f"{len(footage.files.looked_at)} of {footage.files.of}"),
     ]
     chosen = footage.moments[:: max(1, -(-len(footage.moments) // SAMPLES_SHOWN))]
-    samples = [(moment.target.path, _shown(moment)) for moment in chosen]
-    return Page(title, subtitle, facts, findings, grouped, samples)
+    samples = [(as_text(moment.target.place), _shown(moment)) for moment in chosen]
+    return Page(as_text(title), as_text(subtitle), facts, findings, grouped, samples)
 
 
 def write_page(page: Page, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from selfsup_depth.datasets.images import IMAGE_SUFFIXES
+from selfsup_depth.datasets.images import BROKEN, IMAGE_SUFFIXES
 
 #: What the last bytes of a complete file hold. Some cameras write more after it, hence a search, and a decoding of
 #: the files in which nothing is found.
@@ -65,7 +65,7 @@ def look_at(path: str) -> StoredFile:
         with Image.open(path) as picture:
             kind, shape, frames = picture.format or "", picture.size, int(getattr(picture, "n_frames", 1))
             bits = _bits(kind, head, picture.mode)
-    except (OSError, ValueError, SyntaxError):
+    except BROKEN:
         return StoredFile(path, size, is_complete=False, fingerprint=fingerprint)
     return StoredFile(path, size, shape, bits, frames, ENDS.get(kind, b"") in tail[-TAIL:], fingerprint)
 

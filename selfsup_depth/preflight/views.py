@@ -12,6 +12,8 @@ from torch import Tensor
 
 from geometry.camera import check_intrinsics, resize_intrinsics
 from selfsup_depth.datasets import ViewSource
+from selfsup_depth.datasets.cameras.checks import suspect, written_numbers
+from selfsup_depth.datasets.cameras.suspicions import suspect_unit
 from selfsup_depth.datasets.images import read_image, resize_image
 from selfsup_depth.errors import UserError
 from splits import SplitLine
@@ -27,12 +29,13 @@ class Picture:
 
     view: SplitLine
     path: str
+    place: str  # where a person finds it: the path, or a video and a time
     stored_size: tuple[int, int]  # width, height
     colour: Tensor  # [3, h, w] uint8
     grey: Tensor  # [h, w] float32 in [0, 1]
     stored_intrinsics: Tensor | None  # [3, 3] float64 as the reader gives them; None: it refuses
     intrinsics: Tensor | None  # [3, 3] float64, pixels of `colour`; None: they cannot be worked with
-    trouble: str = ""  # why not
+    fault: UserError | None = None  # why not
 
     @property
     def width(self) -> int:
@@ -59,7 +62,9 @@ class PictureReader:
     def __init__(self, source: ViewSource, area: int) -> None:
         self.source = source
         self.unreadable: dict[str, str] = {}  # path -> why
-        self.refused: dict[str, str] = {}  # path -> why, where the file is good and its camera is not
+        self.unreadable_depth: dict[str, UserError] = {}  # place of the image -> why
+        #: path -> why, where the file is good and its camera or its rig is not
+        self.refused: dict[str, UserError] = {}
         self._area = area
         self._seen: dict[SplitLine, Picture | None] = {}
 
@@ -78,38 +83,57 @@ class PictureReader:
 
     def _read(self, view: SplitLine) -> Picture | None:
         path = self.source.image_path(view)
+        refusal: UserError | None = None
         try:
             stored = self.source.read_image(view)
         except UserError as error:
-            at_fault = self.refused if _can_be_decoded(path) else self.unreadable
-            at_fault[path] = str(error)
-            return None
+            refusal, recorded = error, _decoded(path)
+            if recorded is None:
+                self.unreadable[path] = str(error)
+                return None
+            self.refused[path], stored = error, recorded
         height, width = stored.shape[-2:]
         scale = min(1.0, math.sqrt(self._area / (height * width)))
         colour = resize_image(stored, max(1, round(height * scale)), max(1, round(width * scale)))
         grey = torch.einsum("chw,c->hw", colour.float(), torch.tensor(LUMA)) / 255
-        as_stored, usable, trouble = self._cameras(view, (width, height), (colour.shape[2], colour.shape[1]))
-        return Picture(view, path, (width, height), colour, grey, as_stored, usable, trouble)
+        size = (colour.shape[2], colour.shape[1])
+        as_stored, usable, fault = (
+            self._cameras(view, (width, height), size) if refusal is None else (None, None, refusal)
+        )
+        place = self.source.whereabouts(view)
+        return Picture(view, path, place, (width, height), colour, grey, as_stored, usable, fault)
 
     def _cameras(
         self, view: SplitLine, stored: tuple[int, int], size: tuple[int, int]
-    ) -> tuple[Tensor | None, Tensor | None, str]:
+    ) -> tuple[Tensor | None, Tensor | None, UserError | None]:
         """Intrinsics as stored and at the size of the picture, or what is wrong with them."""
         try:
             as_stored = self.source.intrinsics(view, *stored).double()
         except UserError as error:
-            return None, None, str(error)
-        try:
-            check_intrinsics(as_stored, *stored)
-        except ValueError as error:
-            return as_stored, None, str(error)
-        return as_stored, resize_intrinsics(as_stored, size[0] / stored[0], size[1] / stored[1]), ""
+            return None, None, error
+        fault = _fault(as_stored, stored)
+        if fault is not None:
+            return as_stored, None, fault
+        return as_stored, resize_intrinsics(as_stored, size[0] / stored[0], size[1] / stored[1]), None
 
 
-def _can_be_decoded(path: str) -> bool:
-    """Whether a file itself is a good image: a source that undistorts can fail for its calibration too."""
+def _fault(intrinsics: Tensor, size: tuple[int, int]) -> UserError | None:
+    """Why intrinsics [3, 3] that a reader gave cannot be those of an image of this (width, height)."""
+    suspicion = suspect_unit(written_numbers(intrinsics), size)  # partly normalised ones pass what follows
     try:
-        read_image(path)
+        check_intrinsics(intrinsics, *size)
+    except ValueError as error:
+        suspicion = suspicion or suspect(intrinsics, size)
+        if suspicion is None:
+            return UserError(str(error))
+    if suspicion is None:
+        return None
+    return UserError(suspicion.found, cause=suspicion.cause, remedy=suspicion.remedy)
+
+
+def _decoded(path: str) -> Tensor | None:
+    """A file as it was recorded; None: it is no good image. A source that undistorts fails for its calibration too."""
+    try:
+        return read_image(path)
     except UserError:
-        return False
-    return True
+        return None

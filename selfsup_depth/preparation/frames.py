@@ -95,6 +95,8 @@ class Footage(ABC):
     #: frames as recorded, for the progress bar; None: not known
     total: int | None = None
 
+    #: sequence -> names of the files that it was recorded in, the left camera's first, where these are not images
+    videos: Mapping[str, Sequence[str]] = {}
     #: part -> what its index found, in plain values, where the footage has parts
     index: Mapping[str, Any] | None = None
 

@@ -102,6 +102,7 @@ def seal(folder: Path, contents: Contents, footage: Footage, shards: int, size: 
         "frame_ids": None if footage.frame_ids is None else list(footage.frame_ids),
         "frames": tally.as_json(),
         "index": footage.index,
+        "videos": footage.videos,
         "fingerprint": contents.fingerprint,
         "options": contents.options,
         "parts": footage.parts(views),

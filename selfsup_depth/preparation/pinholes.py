@@ -64,8 +64,10 @@ def pinhole_rig(rig: CameraRig, *, stereo: bool) -> PinholeRig:
         return _of_each(rig, stereo=False)
     if rig.right is None or rig.right_T_left is None:
         raise UserError(
-            f"{rig.source} does not tell the distance of the two cameras: add 'baseline_m' to the calibration, give it "
-            "in metres as --baseline, or use one camera's images alone."
+            f"{rig.source} does not tell the distance of the two cameras",
+            cause="a calibration of each camera alone, without the rig's",
+            remedy="measure from lens to lens, and add 'baseline_m' to the calibration or give it in metres as "
+            "--baseline; or use one camera's images alone",
         )
     if rig.is_rectified:
         return _of_each(rig, stereo=True)

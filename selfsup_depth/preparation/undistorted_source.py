@@ -40,6 +40,9 @@ class UndistortedSource(ViewSource):
     def image_path(self, view: SplitLine) -> str:
         return self._source.image_path(view)
 
+    def whereabouts(self, view: SplitLine) -> str:
+        return self._source.whereabouts(view)
+
     def has_image(self, view: SplitLine) -> bool:
         return self._source.has_image(view)
 

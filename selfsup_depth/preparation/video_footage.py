@@ -55,6 +55,7 @@ class VideoFootage(Footage):
         self.recorded_size = least_fitting([stream.size for stream in self.streams], (width, height))
         self.camera_is_guess = any(rig.is_guess for rig in self._rigs)
         self._pinholes = [pinhole_rig(rig, stereo=self.has_stereo) for rig in self._rigs]
+        self.videos = {take.name: take.file_names for take in (stream.take for stream in self.streams)}
         declared = [stream.total for stream in self.streams]
         self.total = None if None in declared else sum(count for count in declared if count is not None)
 

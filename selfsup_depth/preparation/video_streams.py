@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from selfsup_depth.datasets.prepared_files import Camera
+from selfsup_depth.datasets.prepared_files import ALONE, UNDECODABLE, Camera
 from selfsup_depth.datasets.request import FootageOptions
 from selfsup_depth.datasets.video import VIDEO_SUFFIXES, VideoFile, VideoFrame
 from selfsup_depth.errors import UserError
 from selfsup_depth.preparation.frames import Dropped
 
-UNDECODABLE = "cannot be decoded"
-ALONE = "without a frame of the other camera at the same time"
 RATE_TOLERANCE = 0.03  # of a rig that loses a frame now and then; film (24) and television (25) differ by more
 
 
@@ -36,6 +34,11 @@ class Take:
     name: str
     left: Path
     right: Path | None = None
+
+    @property
+    def file_names(self) -> list[str]:
+        """The left camera's first."""
+        return [path.name for path in (self.left, self.right) if path is not None]
 
 
 def takes_of(data_path: Path, options: FootageOptions) -> list[Take]:

@@ -77,6 +77,37 @@ def test_loader_workers_read_what_this_process_reads(walk, start):
         assert torch.equal(batch.intrinsics, expected.intrinsics)
 
 
+def test_a_frame_is_called_by_its_video_and_its_time(walk):
+    source = Prepared(ask(walk))
+    assert source.whereabouts(SplitLine("rig", 12, "l")) == "rig.avi at 1.20 s, left image"
+    assert source.whereabouts(SplitLine("rig", 12, "r")) == "rig.avi at 1.20 s, right image"
+    assert source.whereabouts(SplitLine("rig", 99, "l")) == "rig 99 l"  # there is none
+
+
+def test_of_two_videos_each_camera_has_its_own(walk):
+    """As of sets made with --right_video, where the file of a frame tells its side."""
+    manifest = json.loads((walk / "prepared.json").read_text())
+    assert manifest["videos"] == {"rig": ["rig.avi"]}
+    (walk / "prepared.json").write_text(json.dumps(manifest | {"videos": {"rig": ["left.mp4", "right.mp4"]}}))
+    source = Prepared(ask(walk))
+    assert source.whereabouts(SplitLine("rig", 3, "l")) == "left.mp4 at 0.30 s"
+    assert source.whereabouts(SplitLine("rig", 3, "r")) == "right.mp4 at 0.30 s"
+
+
+def test_a_video_without_times_and_a_set_of_an_earlier_version_count_frames(walk):
+    manifest = json.loads((walk / "prepared.json").read_text())
+    (walk / "prepared.json").write_text(json.dumps({key: manifest[key] for key in manifest if key != "videos"}))
+    facts = json.loads((walk / "facts_00000.json").read_text())
+    for frame in facts["frames"]:
+        frame["time_s"] = None
+    (walk / "facts_00000.json").write_text(json.dumps(facts))
+    assert Prepared(ask(walk)).whereabouts(SplitLine("rig", 3, "l")) == "rig, frame 3, left image"
+
+
+def test_an_image_of_a_folder_is_called_by_its_name(pairs):
+    assert Prepared(ask(pairs, frame_ids=(0, -1, 1, "s"))).whereabouts(SplitLine("wall", 2, "r")) == "wall 2 r"
+
+
 def test_the_end_of_footage_is_held_out(walk):
     of_part = {part: ask(walk, frame_ids=(0, -1, 1), part=part) for part in ("train", "val")}
     training, validation = (build_dataset("prepared", request) for request in of_part.values())

@@ -60,7 +60,7 @@ def test_ninety_degrees_as_published(tmp_path, ask):
 def test_pictures_of_another_shape_need_a_calibration(tmp_path, ask):
     for picture in write_va(tmp_path).glob("camera_*/*.png"):
         write_picture(picture, 0, width=32, height=16)
-    with pytest.raises(UserError, match=rf"has 32x16, another shape.* Write the camera .* to {tmp_path}/calib\.json"):
+    with pytest.raises(UserError, match=rf"has 32x16, another shape.* write the camera .* to {tmp_path}/calib\.json"):
         build_dataset("va", ask(data_path=tmp_path, **SQUARE))
 
 

@@ -64,9 +64,32 @@ IMAGES = {
     "white frames": Fault("exposure", "nearly white", lambda: left(lambda i: i * 0 + 255, (3, 6))),
     "overexposed": Fault("exposure", "burnt out", lambda: left(lambda i: brighter(i, 3.2)), ("stereo_orientation",)),
     "squeezed when prepared": Fault("squeezed", "8.2 times too wide", lambda: spoilt(recorded_size=(360, 1010))),
+    "right of half the size": Fault(
+        "image_size", "several cameras", lambda: right(lambda i: i[::2, ::2]), ("image_of_calibration",)
+    ),
     "two sizes": Fault(
         "image_size", "152x52", lambda: left(lambda i: i[::2, ::2], (1, 4, 5)), ("image_of_calibration",)
     ),
+}
+
+
+def joined(first: list[Image_], second: list[Image_], axis: int) -> Recording:
+    """Two pictures in each image, of both cameras: what a split into left and right would have looked like."""
+    images = [np.concatenate(pair, axis=axis) for pair in zip(first, second, strict=True)]
+    return spoilt(left=images, right=images, has_depth=False)
+
+
+IMAGES |= {
+    "both cameras side by side": Fault(
+        "two_in_one", "--stereo_layout side_by_side", lambda: joined(drive().left, drive().right, 1)
+    ),
+    "both cameras above each other": Fault(
+        "two_in_one", "--stereo_layout top_bottom", lambda: joined(drive().left, drive().right, 0)
+    ),
+    "both cameras side by side, right one first": Fault(
+        "two_in_one", "stereo3d=sbsr:sbsl", lambda: joined(drive().right, drive().left, 1)
+    ),
+    "the picture twice": Fault("two_in_one", "cut the right half off", lambda: joined(drive().left, drive().left, 1)),
 }
 
 
@@ -81,14 +104,27 @@ def scaled(x: float, y: float) -> np.ndarray:
     return np.diag([x, y, 1.0]) @ K
 
 
-def focal(fx: float, fy: float, cx: float = K[0, 2]) -> np.ndarray:
-    return np.array([[fx, 0, cx], [0, fy, K[1, 2]], [0, 0, 1]])
+def focal(fx: float, fy: float, cx: float = K[0, 2], cy: float = K[1, 2]) -> np.ndarray:
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
 
 
 INTRINSICS = {
     "guessed when prepared": Fault("known_camera", "--learn_intrinsics", lambda: spoilt(camera_is_guess=True)),
-    "normalised": Fault("intrinsics", "shares of the image size", lambda: with_K(scaled(1 / 304, 1 / 104))),
-    "of 2.2 times the size": Fault("intrinsics", "another image size", lambda: with_K(scaled(2.2, 2.2))),
+    "normalised": Fault("intrinsics", "write fx = 190, fy = 190, cx = 150", lambda: with_K(scaled(1 / 304, 1 / 104))),
+    "focal lengths normalised": Fault(
+        "intrinsics", "write fx = 190, fy = 190", lambda: with_K(focal(190 / 304, 190 / 104))
+    ),
+    "principal point normalised": Fault(
+        "intrinsics", "write cx = 150, cy = 50", lambda: with_K(focal(190, 190, 150 / 304, 50 / 104))
+    ),
+    "focal length of a lens, in millimetres": Fault(
+        "intrinsics", "a focal length in millimetres", lambda: with_K(focal(4.25, 4.25))
+    ),
+    "all of them in millimetres": Fault(
+        "intrinsics", "a sensor of about 6.2 x 2.07 mm", lambda: with_K(scaled(3.1 / 150, 3.1 / 150))
+    ),
+    "a minus before the focal length": Fault("intrinsics", "write fx = 190", lambda: with_K(focal(-190, 190))),
+    "of 2.2 times the size": Fault("intrinsics", "images of about 660x220", lambda: with_K(scaled(2.2, 2.2))),
     "of 1.5 times the size": Fault("image_of_calibration", "1.48 times", lambda: with_K(scaled(1.5, 1.5))),
     "of half the size": Fault("image_of_calibration", "0.49 times", lambda: with_K(scaled(0.5, 0.5))),
     "of the image before a crop": Fault("image_of_calibration", "cropped", lambda: with_K(focal(190, 190, 210))),
@@ -116,6 +152,23 @@ def late_right() -> Recording:
     return replace(
         r, left=r.left[:-1], depth=r.depth[:-1], poses=r.poses[:-1], right=r.right[1:], has_poses=False
     )
+
+
+def three_frames_late_right() -> Recording:
+    r = drive().copy()
+    return replace(
+        r, left=r.left[:-3], depth=r.depth[:-3], poses=r.poses[:-3], right=r.right[3:], has_poses=False
+    )
+
+
+def lower(image: Image_, pixels: float) -> Image_:
+    """Moved down by part of a pixel."""
+    below = np.roll(image, 1, 0).astype(np.float64)
+    return np.rint((1 - pixels) * image + pixels * below).astype(np.uint8)
+
+
+def without_depth(recording: Recording) -> Recording:
+    return replace(recording, has_depth=False)
 
 
 def toed_in() -> Recording:
@@ -149,18 +202,26 @@ STEREO = {
     "right of another place": Fault("stereo_orientation", "same moment or place", elsewhere),
     "left copied over right": Fault("stereo_identical", "copied over", lambda: spoilt(right=drive().left)),
     "right a pixel lower": Fault("rectification", "offset", lambda: right(lambda i: np.roll(i, 1, 0))),
+    "right a third of a pixel lower": Fault("rectification", "offset", lambda: right(lambda i: lower(i, 0.33))),
     "right turned by a degree": Fault("rectification", "degrees", lambda: right(lambda i: turned(i, 1.0))),
     "right a frame late": Fault("stereo_timing", "started later", late_right),
+    "right three frames late": Fault("stereo_timing", "partner 3 frames earlier", three_frames_late_right),
     "right a third brighter": Fault("stereo_exposure", "gain", lambda: right(lambda i: brighter(i, 1.33))),
     "right without blue": Fault(
         "stereo_exposure", "white balance", lambda: right(lambda i: brighter(i, np.array([1, 1, 0.7])))
     ),
     "right out of focus": Fault("stereo_sharpness", "focus", lambda: right(lambda i: blurred(i, 3))),
-    "baseline in centimetres": Fault("baseline", "centimetres", lambda: with_baseline(-40.0)),
-    "baseline in millimetres": Fault("baseline", "millimetres", lambda: with_baseline(-400.0)),
+    "baseline in centimetres": Fault("baseline", "or in centimetres (0.4 m", lambda: with_baseline(-40.0)),
+    "baseline in millimetres": Fault("baseline", "baseline in millimetres (0.4 m", lambda: with_baseline(-400.0)),
+    "baseline in millimetres, told by the depth maps": Fault(
+        "baseline", "0.4 m would agree with the depth maps", lambda: with_baseline(-400.0)
+    ),
     "baseline in kilometres": Fault("baseline", "kilometres", lambda: with_baseline(-0.0004)),
     "baseline of published code": Fault("baseline", "5.4", lambda: with_baseline(-5.4)),
     "baseline twice too long": Fault("baseline", "another rig", lambda: with_baseline(-0.8)),
+    "baseline twice too long, without depth maps": Fault(
+        "pose_scale", "m instead of 0.8 m, or fx that is 95 instead of 190", lambda: without_depth(with_baseline(-0.8))
+    ),
 }
 
 

@@ -21,7 +21,7 @@ K = intrinsics_matrix(200.0, 190.0, 160.0, 60.0).double()
 
 def picture(matrix: Tensor | None) -> Picture:
     blank = torch.zeros(3, 120, 320, dtype=torch.uint8)
-    return Picture(SplitLine("a"), "a.png", (320, 120), blank, blank[0].float(), matrix, matrix)
+    return Picture(SplitLine("a"), "a.png", "a.png", (320, 120), blank, blank[0].float(), matrix, matrix)
 
 
 def seen(stereo_T_target: Tensor, right_K: Tensor = K, believed: Tensor | None = None) -> Disparities | None:

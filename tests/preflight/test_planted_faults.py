@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted_faults import FAULTS, blurred, drive, with_depth
+from planted_faults import FAULTS, blurred, drive, focal, with_depth, with_K
 from preflight_looks import found_in, look_at, look_at_dataset
 from recording import RecordingSource
 
@@ -21,7 +21,8 @@ def test_a_planted_fault_is_found_and_named(name):
     assert fault.check in found, f"found only {list(found)}"
     finding = found[fault.check]
     assert fault.words in " ".join((finding.found, finding.cause, finding.remedy))
-    assert np.isfinite(finding.number) and finding.expected
+    assert np.isfinite(finding.number) and finding.expected and finding.cause and finding.remedy
+    assert finding.picture is not None and finding.picture.std() > 5
     assert set(found) <= {fault.check, *fault.echoes}
 
 
@@ -29,15 +30,19 @@ def test_good_data_has_no_finding_and_is_looked_at_by_every_check():
     recording = with_depth(lambda depth: np.rint(1000 * depth) / 1000)  # as 16-bit millimetres are read
     results = run_checks(look_at(recording))
     assert {name: result.saw for name, result in results.items() if result.findings} == {}
-    in_memory = {"bit_depth", "animation", "duplicate_files"}  # test_file_faults.py has these
-    assert {name for name, result in results.items() if not result.looked} == in_memory
+    of_files = {"bit_depth", "animation", "duplicate_files"}  # test_file_faults.py has these
+    of_videos = {"undecodable_frames", "unmatched_frames"}  # test_video_faults.py has these
+    assert {name for name, result in results.items() if not result.looked} == of_files | of_videos
     assert set(results) == set(CHECKS)
 
 
 def test_more_than_twenty_faults_are_planted_and_every_check_has_one():
     assert len(FAULTS) > 50
-    of_files = {"readable", "bit_depth", "animation", "duplicate_files", "missing_partners", "depth_range"}
-    assert {fault.check for fault in FAULTS.values()} == set(CHECKS) - of_files
+    elsewhere = {
+        "readable", "bit_depth", "animation", "duplicate_files", "missing_partners", "depth_readable", "depth_range",
+        "undecodable_frames", "unmatched_frames",
+    }  # fmt: skip
+    assert {fault.check for fault in FAULTS.values()} == set(CHECKS) - elsewhere
 
 
 def test_a_depth_range_that_is_missed_is_found_and_another_one_is_named():
@@ -79,6 +84,14 @@ def test_names_that_count_backwards_are_found_whatever_the_pictures_say():
     names = sorted(f"frame{number}.jpg" for number in range(2, 20, 2))  # as words: 10, 12, ..., 2, 4
     finding = found_in(look_at(replace(drive(), names=names), moments=9))["frame_order"]
     assert "frame16.jpg -> frame18.jpg -> frame2.jpg; their numbers do not count upwards" in finding.found
+
+
+@pytest.mark.parametrize(("fx", "is_found"), [(290.0, False), (40.0, True)])
+def test_copies_that_were_squeezed_to_a_size_of_training_are_asked_for_an_impossible_shape_only(fx, is_found):
+    footage = look_at(with_K(focal(fx, 190.0)))
+    assert CHECKS["focal_ratio"].run(footage).findings
+    footage.parts[0].source.made_from = "folder"
+    assert bool(CHECKS["focal_ratio"].run(footage).findings) == is_found
 
 
 @pytest.mark.parametrize("size", [(12, 40), (18, 18), (3, 5)])

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from video_files import set_frame_times, wall_walk, write_video
 
+from selfsup_depth.datasets.prepared_files import ALONE
 from selfsup_depth.datasets.request import FootageOptions
 from selfsup_depth.errors import UserError
 from selfsup_depth.preparation.frames import Dropped
-from selfsup_depth.preparation.video_streams import ALONE, Pictures, Stream, Take, takes_of
+from selfsup_depth.preparation.video_streams import Pictures, Stream, Take, takes_of
 
 pytest.importorskip("cv2", reason="videos need OpenCV (extra `video`)")
 LEFT, RIGHT = wall_walk(6), wall_walk(6, "right")

@@ -66,7 +66,7 @@ def test_errors_end_with_1_and_say_what_to_do(street, tmp_path, capsys):
     assert check_data.main(options(swap_sides(street), "--output_directory", str(out))) == 1
     printed = capsys.readouterr().out
     assert "error stereo_sides: 100% of those above 1.5 pixels have the wrong sign" in printed
-    assert "likely cause: left and right are exchanged" in printed
+    assert "likely cause: the left and right images are exchanged" in printed
     assert "what to do: exchange the folders (or videos) of left and right" in printed
     content = json.loads((out / "check.json").read_text())
     assert [finding["check"] for finding in content["findings"]] == ["stereo_sides"]
@@ -179,7 +179,7 @@ def test_training_warns_and_goes_on_to_the_same_numbers_as_without_a_look(street
     swap_sides(street)
     assert train.main(train_options(street, tmp_path, "--model_name", "looked")) == 0
     printed = capsys.readouterr().out
-    assert "warning stereo_sides: 100% of those" in printed and "left and right are exchanged" in printed
+    assert "warning stereo_sides: 100% of those" in printed and "left and right images are exchanged" in printed
     assert "check_data.py with the same options" in printed
     assert train.main(train_options(street, tmp_path, "--model_name", "blind", "--skip_checks")) == 0
     assert "stereo_sides" not in capsys.readouterr().out

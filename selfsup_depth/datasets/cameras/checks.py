@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from geometry.camera import check_intrinsics
 from selfsup_depth.datasets.cameras.model import Camera
+from selfsup_depth.datasets.cameras.suspicions import (
+    Numbers,
+    Suspicion,
+    suspect_angle,
+    suspect_baseline,
+    suspect_place,
+    suspect_sign,
+    suspect_unit,
+)
 from selfsup_depth.errors import UserError
 
-LONGEST_BASELINE_M = 20.0
 #: Numbers of values that OpenCV knows what to do with.
 DISTORTION_COUNTS = {"pinhole": (0, 4, 5, 8, 12, 14), "fisheye": (4,)}
-SHORTEST_FOCAL_PIXELS = 20.0
-#: A principal point within this part of the image from a corner of it, of which both sides agree, is of another size.
-CORNER = 1 / 3
 #: Where a file does not say its image size, the principal point of its images is this near to their middle.
 NEAR_CENTRE = 0.08
 ROTATION_TOLERANCE = 1e-3
+#: Degrees; the same as `check_intrinsics` has.
+NARROWEST, WIDEST = 3.0, 170.0
 
 
 def make_camera(
-    intrinsics: Tensor, size: tuple[int, int], distortion: list[float], model: str, *, where: str
+    intrinsics: Tensor, size: tuple[int, int], distortion: list[float], model: str, *, where: str, added: float = 0.0
 ) -> Camera:
-    """A camera of intrinsics [3, 3] in pixels of images of `size` (width, height).
+    """A camera of intrinsics [3, 3] in pixels of images of `size` (width, height), corner origin.
+
+    Args:
+        added: what the principal point has more than the numbers as they were written down (0.5: those count from
+            pixel centres).
 
     Raises UserError, beginning with `where`, when the numbers cannot be: normalised by the image size or partly so,
     in millimetres, of another image size, with an implausible field of view, with an unknown distortion.
@@ -40,44 +49,35 @@ def make_camera(
         )
     if min(size) < 1:
         raise UserError(f"{where}: the image size is {size[0]}x{size[1]}: give width and height in pixels.")
-    _check_unit(intrinsics, size, where)
+    suspicion = suspect(intrinsics, size, added)
+    if suspicion is not None:
+        raise UserError(f"{where}: {suspicion.found}", cause=suspicion.cause, remedy=suspicion.remedy)
     try:
         check_intrinsics(intrinsics, *size)
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
-    _check_size(intrinsics, size, where)
     return Camera(intrinsics, size, tuple(distortion), model)  # type: ignore[arg-type]  # checked above
 
 
-def _check_unit(intrinsics: Tensor, size: tuple[int, int], where: str) -> None:
-    """Refuses focal length and principal point in different units; both normalised is `check_intrinsics`'s."""
-    width, height = size
+def suspect(intrinsics: Tensor, size: tuple[int, int], added: float = 0.0) -> Suspicion | None:
+    """What intrinsics [3, 3] that cannot be in pixels of images of this size look like; None: they can, or are not
+    even a camera matrix. `added` as in `make_camera`.
+    """
+    written = written_numbers(intrinsics, added)
+    if not bool(torch.isfinite(intrinsics).all()):
+        return None  # `check_intrinsics` has words for it
+    return (
+        suspect_sign(written)
+        or suspect_unit(written, size)
+        or suspect_place(written, size)
+        or suspect_angle(written, size, NARROWEST, WIDEST)
+    )
+
+
+def written_numbers(intrinsics: Tensor, added: float = 0.0) -> Numbers:
+    """Of intrinsics [3, 3], as somebody wrote them down; `added` as in `make_camera`."""
     (fx, _, cx), (_, fy, cy), _ = intrinsics.tolist()
-    if min(width, height) < 2 * SHORTEST_FOCAL_PIXELS or not min(fx, fy) > 0:
-        return
-    found = f"fx = {fx:g}, fy = {fy:g}, cx = {cx:g}, cy = {cy:g} for images of {width}x{height}"
-    centre_is_normalised = 0 < cx <= 1.5 and 0 < cy <= 1.5
-    if centre_is_normalised and min(fx, fy) > SHORTEST_FOCAL_PIXELS:
-        raise UserError(
-            f"{where}: the focal lengths are in pixels, but the principal point looks normalised by the image size "
-            f"({found}): multiply cx by the width and cy by the height."
-        )
-    if not centre_is_normalised and max(fx, fy) < SHORTEST_FOCAL_PIXELS:
-        raise UserError(
-            f"{where}: the principal point is in pixels, but the focal lengths look normalised or in millimetres "
-            f"({found}): multiply normalised ones by width and height, or millimetres by width / sensor width."
-        )
-
-
-def _check_size(intrinsics: Tensor, size: tuple[int, int], where: str) -> None:
-    """Refuses numbers of another image size than the file says."""
-    x, y = (float(intrinsics[axis, 2]) / size[axis] for axis in (0, 1))
-    if max(x, y) < CORNER or min(x, y) > 1 - CORNER:
-        raise UserError(
-            f"{where}: the principal point ({x * size[0]:g}, {y * size[1]:g}) is that of images of about "
-            f"{2 * x * size[0]:.0f}x{2 * y * size[1]:.0f}, but the size given is {size[0]}x{size[1]}: correct the size "
-            "or the numbers."
-        )
+    return Numbers(fx, fy, round(cx - added, 9), round(cy - added, 9))
 
 
 def check_near_centre(intrinsics: Tensor, size: tuple[int, int], where: str) -> None:
@@ -87,8 +87,10 @@ def check_near_centre(intrinsics: Tensor, size: tuple[int, int], where: str) -> 
         cx, cy = float(intrinsics[0, 2]), float(intrinsics[1, 2])
         raise UserError(
             f"{where} does not say the size of its images, and its principal point ({cx:.0f}, {cy:.0f}) is not near "
-            f"the middle of yours ({size[0]}x{size[1]}): add lines 'image_width: ...' and 'image_height: ...' with the "
-            "size that was calibrated."
+            f"the middle of yours ({size[0]}x{size[1]})",
+            cause=f"a calibration of images of another size, about {2 * cx:.0f}x{2 * cy:.0f}, as OpenCV's stereo "
+            "sample writes it",
+            remedy="add lines 'image_width: ...' and 'image_height: ...' with the size that was calibrated",
         )
 
 
@@ -99,28 +101,31 @@ def check_stereo(right_T_left: Tensor, where: str) -> None:
     if off > ROTATION_TOLERANCE or float(torch.linalg.det(rotation)) < 0:
         raise UserError(
             f"{where}: the rotation from the left to the right camera is no rotation (its rows are not of length 1 and "
-            "at right angles): give OpenCV's R, row after row."
+            "at right angles)",
+            cause="a typing error, or rows and columns of another matrix",
+            remedy="give OpenCV's R, row after row",
         )
     x, y, z = translation.tolist()
     if abs(x) < max(abs(y), abs(z)):
         raise UserError(
-            f"{where}: the cameras do not stand side by side (translation {x:g}, {y:g}, {z:g}; expected mostly x): "
-            "correct it; cameras above one another cannot be used as stereo."
+            f"{where}: the cameras do not stand side by side (translation {x:g}, {y:g}, {z:g}; expected mostly x)",
+            cause="axes in another order than x right, y down, z forward, or cameras above one another",
+            remedy="correct it; cameras above one another cannot be used as stereo",
         )
     if x > 0:
         raise UserError(
             f"{where}: the right camera would stand to the left of the left one (x of the translation is {x:g}; from "
-            "left to right camera, as OpenCV's T, it is negative): swap the cameras, or give the inverse motion."
+            "left to right camera, as OpenCV's T, it is negative)",
+            cause="the motion from right to left, or left and right exchanged in the calibration",
+            remedy="swap the cameras, or give the inverse motion",
         )
 
 
 def check_baseline(length: float, what: str, where: str) -> None:
     """Raises UserError when a baseline cannot be in metres; `what` names the entry."""
-    if not 0.0 < length <= LONGEST_BASELINE_M or not math.isfinite(length):
-        raise UserError(
-            f"{where}: {what} is {length:g}, expected metres between 0 and {LONGEST_BASELINE_M:g} (120 would be "
-            "millimetres): correct it."
-        )
+    suspicion = suspect_baseline(length)
+    if suspicion is not None:
+        raise UserError(f"{where}: {what} is {suspicion.found}", cause=suspicion.cause, remedy=suspicion.remedy)
 
 
 def _words(counts: tuple[int, ...]) -> str:

@@ -78,7 +78,7 @@ class RigFinder:
                 guess = f"a guess of {options.guess_fov:g} degrees, from which the focal length is learnt"
                 told = guessed_camera(options.guess_fov, size), guess
             if told is None:
-                raise UserError(_nothing_found(places, image, size))
+                raise _nothing_found(places, image, size)
             camera, source = told
         if options.baseline is not None:
             source += f" and --baseline {options.baseline:g}"
@@ -94,7 +94,11 @@ class RigFinder:
         if given is not None:
             given = given.expanduser()
             if not given.exists():
-                raise UserError(f"--calibration {given}: there is no such file or folder; correct the path.")
+                raise UserError(
+                    f"--calibration {given}: there is no such file or folder",
+                    cause="a path that was mistyped, or is relative to another folder",
+                    remedy="correct the path",
+                )
             return given
         return next((path for place in places if (path := calibration_in(place)) is not None), None)
 
@@ -107,12 +111,14 @@ def _places(folder: Path, highest: Path | None) -> list[Path]:
     return [folder, *above]
 
 
-def _nothing_found(places: list[Path], image: Path | None, size: tuple[int, int]) -> str:
+def _nothing_found(places: list[Path], image: Path | None, size: tuple[int, int]) -> UserError:
     width, height = size
     picture = "" if image is None else f", and {image.name} has no focal length in its EXIF"
-    return (
+    return UserError(
         f"{places[0]}/{NAMES[0]}.json is missing (also not found as .yaml, .yml or .xml, nor up to {places[-1]})"
-        f'{picture}: write the camera there, e.g. {{"image_width": {width}, "image_height": {height}, '
+        f"{picture}",
+        cause="a camera that was never calibrated, or a calibration that lies elsewhere or has another name",
+        remedy=f'write the camera there, e.g. {{"image_width": {width}, "image_height": {height}, '
         f'"fx": {0.8 * width:.1f}, "fy": {0.8 * width:.1f}, "cx": {width / 2 - 0.5:g}, "cy": {height / 2 - 0.5:g}, '
         '"baseline_m": 0.12, "pixel_origin": "centre"} (baseline_m only of a stereo pair; centre: as OpenCV counts), '
         "give a file of OpenCV's or ROS's calibration with --calibration, or the horizontal field of view in degrees "

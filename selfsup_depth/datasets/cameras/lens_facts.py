@@ -12,6 +12,7 @@ from PIL import ExifTags, Image
 from selfsup_depth.datasets.cameras.checks import make_camera
 from selfsup_depth.datasets.cameras.model import Camera
 from selfsup_depth.datasets.cameras.rigs import camera_matrix
+from selfsup_depth.datasets.images import BROKEN
 from selfsup_depth.errors import UserError
 
 #: The diagonal of 35 mm film (36 x 24 mm).
@@ -49,7 +50,7 @@ def camera_of_exif(image: Path) -> tuple[Camera, str] | None:
         with Image.open(image) as picture:
             size, exif = picture.size, picture.getexif()
             tags = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
-    except (OSError, ValueError, SyntaxError) as error:
+    except BROKEN as error:
         raise UserError(f"{image} cannot be read as an image ({error}): replace the file.") from error
     of_film, of_sensor = _over_the_diagonal(tags, size), _by_resolution(tags, size)
     if of_film and of_sensor and abs(of_film / of_sensor - 1) > AGREEMENT:

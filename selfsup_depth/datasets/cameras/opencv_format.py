@@ -21,6 +21,7 @@ from selfsup_depth.errors import UserError
 
 Size = tuple[int, int]  # width, height
 
+CENTRE_TO_CORNER = 0.5
 MATRIX = ("camera_matrix", "K", "cameraMatrix", "k", "mtx")
 DISTORTION = ("distortion_coefficients", "D", "distCoeffs", "d", "dist")
 MATRICES = (("M1", "K1", "cameraMatrix1"), ("M2", "K2", "cameraMatrix2"))
@@ -82,13 +83,14 @@ def _camera(table: Table, matrix: str, distortion: str | None, size: Size | None
     if own_size is None:
         if size is None:
             raise UserError(
-                f"{table.where} does not say the size of its images: add lines 'image_width: ...' and "
-                "'image_height: ...' with the size that was calibrated."
+                f"{table.where} does not say the size of its images",
+                cause="a file of OpenCV's stereo sample, which leaves the size out",
+                remedy="add lines 'image_width: ...' and 'image_height: ...' with the size that was calibrated",
             )
         check_near_centre(intrinsics, size, table.where)
         own_size = size
     values = table.numbers(distortion) if distortion is not None and _has_entries(table, distortion) else []
-    return make_camera(intrinsics, own_size, values, _model(table), where=table.where)
+    return make_camera(intrinsics, own_size, values, _model(table), where=table.where, added=CENTRE_TO_CORNER)
 
 
 def _has_entries(table: Table, key: str) -> bool:
@@ -98,7 +100,7 @@ def _has_entries(table: Table, key: str) -> bool:
 def _intrinsics(table: Table, key: str) -> Tensor:
     """[3, 3] float64, corner origin."""
     matrix = torch.tensor(table.matrix(key, 3, 3), dtype=torch.float64)
-    matrix[:2, 2] += 0.5
+    matrix[:2, 2] += CENTRE_TO_CORNER
     return matrix
 
 
@@ -140,5 +142,7 @@ def _check_unit(length: float, where: str) -> None:
         guess = f"centimetres ({length / 100:g} m) or squares of the chessboard"
     raise UserError(
         f"{where}: T has the length {length:g}, which looks like {guess}, because it is in the unit in which the "
-        "squares of the chessboard were given: say the distance of the cameras in metres with --baseline."
+        "squares of the chessboard were given",
+        cause=f"a baseline in {guess}",
+        remedy="say the distance of the cameras in metres with --baseline",
     )

@@ -108,7 +108,7 @@ def _camera(table: Table, cx: str = "cx") -> Camera:
     distortion = table.numbers("distortion") if "distortion" in table else []
     model = str(table.entries.get("model", "pinhole"))
     matrix = camera_matrix(fx, fy, centre_x + shift, centre_y + shift)
-    return make_camera(matrix, size, distortion, model, where=table.where)
+    return make_camera(matrix, size, distortion, model, where=table.where, added=shift)
 
 
 def _shift_to_corner(table: Table) -> float:
@@ -121,7 +121,9 @@ def _shift_to_corner(table: Table) -> float:
     found = f"found '{table.entries['pixel_origin']}'" if "pixel_origin" in table else "it is missing"
     raise UserError(
         f"{table.where}: 'pixel_origin' must be 'corner' (the top-left pixel's centre is at 0.5, 0.5) or 'centre' "
-        f"(it is at 0, 0, as in OpenCV), {found}: correct it."
+        f"(it is at 0, 0, as in OpenCV), {found}",
+        cause="an entry that was left out: programs differ by half a pixel, and nothing in the numbers tells by which",
+        remedy="correct it: numbers of OpenCV, Matlab or KITTI are 'centre'",
     )
 
 

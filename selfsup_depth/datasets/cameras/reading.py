@@ -60,8 +60,10 @@ class RigFile:
             return opencv_format.pair(self._other(INTRINSICS, EXTRINSICS), table, size, baseline=baseline)
         found = ", ".join(map(str, list(table.entries)[:6])) or "nothing"
         raise UserError(
-            f"{self.path} is no calibration that is known: expected fx, fy, cx, cy (docs/your_own_data.md), "
-            f"camera_matrix (OpenCV, ROS) or M1, M2, R, T (OpenCV stereo), found {found}."
+            f"{self.path} is no calibration that is known, found {found}",
+            cause="a file of another program, or another file than was meant",
+            remedy="expected are fx, fy, cx, cy (docs/your_own_data.md), camera_matrix (OpenCV, ROS) or M1, M2, R, T "
+            "(OpenCV stereo)",
         )
 
     def _other(self, name: str, own: str) -> Table:

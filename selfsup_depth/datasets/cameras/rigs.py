@@ -37,9 +37,10 @@ def rig_of_one(camera: Camera, source: str, baseline: float | None, right: Camer
     rig = CameraRig(camera, right or camera, side_by_side(baseline), source)
     if rig.is_distorted:
         raise UserError(
-            f"{source} has one description with distortion for a stereo pair (baseline {baseline:g} m): describe each "
-            "camera in tables 'left' and 'right' with the rotation and translation between them, or leave out the "
-            "baseline to use one camera."
+            f"{source} has one description with distortion for a stereo pair (baseline {baseline:g} m)",
+            cause="each lens of a pair distorts in its own way, and one of the two is not described",
+            remedy="describe each camera in tables 'left' and 'right' with the rotation and translation between them, "
+            "or leave out the baseline to use one camera",
         )
     return rig
 

@@ -15,6 +15,9 @@ import yaml
 from selfsup_depth.errors import UserError
 
 SUFFIXES = (".json", ".yaml", ".yml", ".xml")
+#: Likely causes.
+SLIP = "a slip of the pen, or a number that a program wrote in its own way"
+DAMAGED = "a file that is empty, cut off, of another kind, or was mistyped"
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,14 @@ class Table:
     def number(self, key: str) -> float:
         """Raises UserError when it is missing or no finite number."""
         if key not in self:
-            raise UserError(f"{self.where}: '{key}' is missing: add it (docs/your_own_data.md says the format).")
+            raise UserError(
+                f"{self.where}: '{key}' is missing",
+                cause="an entry that was left out or is spelt otherwise",
+                remedy="add it (docs/your_own_data.md says the format)",
+            )
         value = self.entries[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise UserError(f"{self.where}: '{key}' must be a number, found {value!r}: correct it.")
+            raise UserError(f"{self.where}: '{key}' must be a number, found {value!r}", cause=SLIP, remedy="correct it")
         return float(value)
 
     def numbers(self, key: str) -> list[float]:
@@ -53,7 +60,9 @@ class Table:
         if not all(map(math.isfinite, numbers)) or any(isinstance(value, bool) for value in values):
             found = _shown(self.entries.get(key))
             raise UserError(
-                f"{self.where}: '{key}' must be a list of numbers in plain text, found {found}: correct it."
+                f"{self.where}: '{key}' must be a list of numbers in plain text, found {found}",
+                cause=SLIP,
+                remedy="correct it",
             )
         return numbers
 
@@ -62,7 +71,9 @@ class Table:
         values = self.numbers(key)
         if len(values) != rows * columns:
             raise UserError(
-                f"{self.where}: '{key}' must have {rows}x{columns} numbers, found {len(values)}: correct it."
+                f"{self.where}: '{key}' must have {rows}x{columns} numbers, found {len(values)}",
+                cause=SLIP,
+                remedy="correct it",
             )
         return [values[row * columns : (row + 1) * columns] for row in range(rows)]
 
@@ -75,18 +86,21 @@ def read_table(path: Path) -> Table:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(
-            f"{path} is no calibration that is known: expected a file in {', '.join(SUFFIXES)}; write one as "
-            "docs/your_own_data.md says."
+            f"{path} is no calibration that is known: expected a file in {', '.join(SUFFIXES)}",
+            cause="a file of another program, or another file than was meant",
+            remedy="write one as docs/your_own_data.md says",
         )
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = PARSERS[suffix](text)
     except (OSError, ValueError, yaml.YAMLError, ElementTree.ParseError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path} cannot be parsed ({reason}): correct the file.") from error
+        raise UserError(f"{path} cannot be parsed ({reason})", cause=DAMAGED, remedy="correct the file") from error
     if not isinstance(content, Mapping):
         found = type(content).__name__
-        raise UserError(f"{path} must be a table with fx, fy, ..., found {found}: correct the file.")
+        raise UserError(
+            f"{path} must be a table with fx, fy, ..., found {found}", cause=DAMAGED, remedy="correct the file"
+        )
     return Table(content, str(path))
 
 

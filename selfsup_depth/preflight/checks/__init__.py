@@ -12,9 +12,12 @@ from selfsup_depth.preflight.checks import (
     intrinsics,
     poses,
     stereo_geometry,
+    stereo_scale,
     stereo_sides,
+    two_in_one,
     video_frames,
     video_motion,
+    video_recording,
 )
 from selfsup_depth.preflight.finding import Finding, Result, not_looked
 from selfsup_depth.preflight.footage import Footage
@@ -33,6 +36,8 @@ class Check:
 
 CAMERA = ("intrinsics", "image_of_calibration", "field_of_view", "focal_ratio")
 PAIRS = ("stereo_identical", "stereo_orientation")
+#: What moves, where and how far is asked of one picture: of two in one image every answer would be an echo.
+OF_ONE_PICTURE = ("Stereo", "Video", "Depth", "Poses")
 #: In an order in which every name of an `unless` comes before.
 CHECKS: dict[str, Check] = {
     "readable": Check("Files", "Can every image be read?", files.readable, quick=True),
@@ -42,17 +47,25 @@ CHECKS: dict[str, Check] = {
     "squeezed": Check("Files", "In about their own shape?", files.squeezed, quick=True, unless=("image_size",)),
     "duplicate_files": Check("Files", "Every image there once?", files.duplicate_files),
     "exposure": Check("Files", "Neither black nor white?", files.exposure, quick=True),
+    "two_in_one": Check("Files", "One picture in each?", two_in_one.two_in_one, quick=True),
     "missing_partners": Check("Files", "A right image for every left one?", files.missing_partners, quick=True),
+    "undecodable_frames": Check(
+        "Files", "Can every frame be decoded?", video_recording.undecodable_frames, quick=True
+    ),
+    "unmatched_frames": Check("Files", "Two videos of one time?", video_recording.unmatched_frames, quick=True),
     "known_camera": Check("Intrinsics", "Told, or learnt?", intrinsics.known_camera, quick=True),
     "intrinsics": Check("Intrinsics", "In pixels of the image?", intrinsics.intrinsics, quick=True),
     "image_of_calibration": Check(
-        "Intrinsics", "Of this image size?", intrinsics.image_of_calibration, quick=True, unless=("intrinsics",)
+        "Intrinsics", "Of this image size?", intrinsics.image_of_calibration, quick=True,
+        unless=("intrinsics", "two_in_one"),
     ),
     "field_of_view": Check(
-        "Intrinsics", "A possible field of view?", intrinsics.field_of_view, quick=True, unless=("intrinsics",)
+        "Intrinsics", "A possible field of view?", intrinsics.field_of_view, quick=True,
+        unless=("intrinsics", "two_in_one"),
     ),
     "focal_ratio": Check(
-        "Intrinsics", "Do fx and fy agree?", intrinsics.focal_ratio, quick=True, unless=("intrinsics", "squeezed")
+        "Intrinsics", "Do fx and fy agree?", intrinsics.focal_ratio, quick=True,
+        unless=("intrinsics", "squeezed", "two_in_one"),
     ),
     "stereo_identical": Check("Stereo", "Two different images?", stereo_sides.stereo_identical, quick=True),
     "stereo_orientation": Check(
@@ -70,11 +83,11 @@ CHECKS: dict[str, Check] = {
     ),
     "stereo_sharpness": Check("Stereo", "Equally sharp?", stereo_geometry.stereo_sharpness, unless=PAIRS),
     "baseline": Check(
-        "Stereo", "A baseline in metres?", stereo_geometry.baseline, quick=True,
+        "Stereo", "A baseline in metres?", stereo_scale.baseline, quick=True,
         unless=(*PAIRS, *CAMERA, "stereo_sides", "stereo_timing"),
     ),
     "depth_range": Check(
-        "Stereo", "Within --min_depth and --max_depth?", stereo_geometry.depth_range, quick=True,
+        "Stereo", "Within --min_depth and --max_depth?", stereo_scale.depth_range, quick=True,
         unless=(*PAIRS, *CAMERA, "stereo_sides", "stereo_timing"),
     ),
     "duplicated_frames": Check("Video", "No frame twice?", video_motion.duplicated_frames, quick=True),
@@ -89,6 +102,7 @@ CHECKS: dict[str, Check] = {
     "cuts": Check("Video", "Without cuts?", video_frames.cuts, unless=("frame_rate", "image_size")),
     "exposure_jumps": Check("Video", "Evenly bright?", video_frames.exposure_jumps, quick=True),
     "blur": Check("Video", "Sharp?", video_frames.blur, unless=("frame_rate",)),
+    "depth_readable": Check("Depth", "Can every map be read?", depth_values.depth_readable, quick=True),
     "depth_coverage": Check("Depth", "Is there depth in the maps?", depth_values.depth_coverage),
     "depth_limit": Check("Depth", "Is unknown depth 0?", depth_values.depth_limit, unless=("depth_coverage",)),
     "depth_encoding": Check(
@@ -122,8 +136,9 @@ def run_checks(footage: Footage, *, quick_only: bool = False) -> dict[str, Resul
     for name, check in CHECKS.items():
         if quick_only and not check.quick:
             continue
-        before = [other for other in check.unless if other in results and results[other].findings]
-        results[name] = not_looked(f"see {before[0]} first") if before else check.run(footage)
+        first = (*check.unless, *(("two_in_one",) if check.group in OF_ONE_PICTURE else ()))
+        before = [other for other in first if other in results and results[other].findings]
+        results[name] = not_looked(f"see {before[0]} first") if before else check.run(footage).in_text()
     return results
 
 

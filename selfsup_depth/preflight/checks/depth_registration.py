@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selfsup_depth.preflight.checks.depth_values import NO_DEPTH
-from selfsup_depth.preflight.drawing import as_array, overlay, strip
+from selfsup_depth.preflight.drawing import as_array, draw_depth, named, overlay, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage, Moment
 from selfsup_depth.preflight.point_depths import depth_at_size
@@ -93,6 +93,9 @@ def _other_shape(moment: Moment) -> Result | None:
             "maps of the shape of their images", seen,
             "maps of another camera, or a crop of only one of them",
             "crop both alike, or project the depth into the colour camera",
+            strip([
+                named("image", moment.target), ("its depth, near is bright", draw_depth(moment.depth, width, height))
+            ]),
         ),
     )  # fmt: skip
 

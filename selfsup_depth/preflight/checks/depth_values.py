@@ -12,7 +12,7 @@ from selfsup_depth.preflight.checks.agreement import (
     map_over_stereo,
     poses_over_map,
 )
-from selfsup_depth.preflight.drawing import as_array, draw_depth, strip
+from selfsup_depth.preflight.drawing import as_array, draw_depth, named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage, Moment
 
@@ -30,6 +30,28 @@ COUNTS = (1000, 5000, 256, 10000)
 #: Part of neighbouring pixels whose depths differ by more than 15 %: at most 0.06 in KITTI, drive and rooms; 0.87 of a
 #: map whose lowest three bits became its highest ones.
 ROUGH, SMOOTH = 0.4, 0.2
+
+
+def depth_readable(footage: Footage) -> Result:
+    """Every sampled map can be read."""
+    broken, maps = footage.unreadable_depth, _maps(footage)
+    if not broken and not maps:
+        return not_looked(NO_DEPTH)
+    seen = f"{len(maps)} maps read, {len(broken)} not"
+    if not broken:
+        return good(seen)
+    place, error = next(iter(broken.items()))
+    target = next((moment.target for moment in footage.moments if moment.target.place == place), None)
+    return bad(
+        seen,
+        Finding(
+            "depth_readable", "error", len(broken), "maps", "maps that can be read",
+            f"{len(broken)} of {len(broken) + len(maps)} cannot, for example: {error.found}",
+            error.cause or "a copy that was interrupted, a full disk, or a file of another kind",
+            error.remedy or "write these maps again, or remove them: depth is optional",
+            None if target is None else strip([named("the image of such a map", target)], across=1),
+        ),
+    )  # fmt: skip
 
 
 def depth_coverage(footage: Footage) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePath
 
 import numpy as np
@@ -18,7 +19,7 @@ from selfsup_depth.datasets.training_size import (
     stretch,
 )
 from selfsup_depth.errors import UserError
-from selfsup_depth.preflight.drawing import as_array, strip
+from selfsup_depth.preflight.drawing import named, stored_pictures, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage
 from selfsup_depth.preflight.views import Picture
@@ -29,12 +30,14 @@ NO_FILES = "the images are not in files of their own"
 BLACK, WHITE = 24, 235
 #: Part of a picture at the upper end of its range. KITTI's brightest sky is 0.21 of a picture.
 BURNT_LEVEL, MOST_BURNT = 252, 0.5
+#: Part of the images that show nothing: with more, a training learns from almost nothing.
+HOPELESS = 0.5
 #: Left without partner: a rig that drops a frame now and then loses 1 or 2 %.
 MOST_WITHOUT_PARTNER = 0.05
 
 
 def readable(footage: Footage) -> Result:
-    """Every file has its end, and every sampled image and depth map can be decoded."""
+    """Every file has its end, and every sampled image can be decoded."""
     broken = dict(footage.unreadable)
     for file in footage.files.looked_at:
         if not file.is_complete and file.path not in broken and (why := _why_broken(file.path)):
@@ -78,6 +81,7 @@ def bit_depth(footage: Footage) -> Result:
             "8-bit colour or grey images", f"{deep[0].path} has {deep[0].bits} bits a channel ({len(deep)} files)",
             "a depth map among the images, or raw images of an industrial or thermal camera",
             "move depth maps into their own folder; convert 16-bit images to 8 bits with one scale for all of them",
+            stored_pictures([deep[0].path]),
         ),
     )  # fmt: skip
 
@@ -95,6 +99,7 @@ def animation(footage: Footage) -> Result:
             "animation", "error", moving[0].frames, "frames in a file",
             "one picture in each file", f"{moving[0].path} holds {moving[0].frames} ({len(moving)} files)",
             "an animated WebP, PNG or a multi-page TIFF", "store its frames as separate, numbered files",
+            stored_pictures([moving[0].path]),
         ),
     )  # fmt: skip
 
@@ -121,8 +126,15 @@ def image_size(footage: Footage) -> Result:
             f"images of one size ({width}x{height}: {usual})", f"{count} of {w}x{h}{example}",
             "images of several cameras, orientations or exports in one folder",
             "put images of another shape elsewhere; sizes of one shape may stay: each is resized with its camera",
+            _of_each_size(footage, ((width, height), (w, h))),
         ),
     )  # fmt: skip
+
+
+def _of_each_size(footage: Footage, sizes: Sequence[tuple[int, int]]) -> np.ndarray | None:
+    found = [next((p for p in footage.pictures if p.stored_size == size), None) for size in sizes]
+    shown = [named(f"{p.stored_size[0]}x{p.stored_size[1]}", p) for p in found if p is not None]
+    return strip(shown) if shown else None
 
 
 def _is_another_shape(size: tuple[int, int], usual: tuple[int, int]) -> bool:
@@ -155,13 +167,15 @@ def squeezed(footage: Footage) -> Result:
 
 
 def duplicate_files(footage: Footage) -> Result:
-    """No two files are equal, byte for byte."""
+    """No two files are equal, byte for byte; those that are broken or show nothing are others' business."""
     if not footage.files.of:
         return not_looked(NO_FILES)
     groups: dict[str, list[str]] = {}
     for file in footage.files.looked_at:
-        groups.setdefault(file.fingerprint or file.path, []).append(file.path)
-    equal = [paths for paths in groups.values() if len(paths) > 1]
+        if file.is_complete:
+            groups.setdefault(file.fingerprint, []).append(file.path)
+    blank = {picture.path for picture in footage.pictures if picture.is_blank}
+    equal = [paths for paths in groups.values() if len(paths) > 1 and not blank & set(paths)]
     seen = f"{len(footage.files.looked_at)} of {footage.files.of} files"
     if not equal:
         return good(f"{seen}, no two of them equal")
@@ -175,6 +189,7 @@ def duplicate_files(footage: Footage) -> Result:
             "images copied twice under different names, a camera that repeats frames, left copied over right",
             "delete the copies; frames that repeat their neighbour teach nothing, and copies in the validation part "
             "make its score too good",
+            stored_pictures(equal[0][:2]),
         ),
     )  # fmt: skip
 
@@ -190,7 +205,7 @@ def exposure(footage: Footage) -> Result:
         worst = max(worst, burnt)
         words = (
             "nearly black" if high < BLACK else "nearly white" if low > WHITE else
-            f"{burnt:.0%} burnt out" if burnt > MOST_BURNT else ""
+            f"{burnt:.0%} burnt out" if burnt > MOST_BURNT else "of one colour" if picture.is_blank else ""
         )  # fmt: skip
         if words:
             wrong.append((words, picture))
@@ -202,11 +217,13 @@ def exposure(footage: Footage) -> Result:
     return bad(
         seen,
         Finding(
-            "exposure", "warning", 100 * share, "% of the images looked at", "images that show something",
-            f"{len(wrong)} of {len(footage.pictures)} show nothing, for example {example.path}: {words}",
-            "a closed lens cap, frames before the exposure settled, a wrong exposure, 16-bit data squeezed into 8 bits",
+            "exposure", "error" if share > HOPELESS else "warning", 100 * share, "% of the images looked at",
+            "images that show something",
+            f"{len(wrong)} of {len(footage.pictures)} show nothing, for example {example.place}: {words}",
+            "a closed lens cap, frames before the exposure settled, a wrong exposure, 16-bit data squeezed into 8 "
+            "bits, test cards or fades between scenes",
             "leave these images out (delete them or list the others with --split)",
-            strip([(f"{what}: {PurePath(p.path).name}", as_array(p)) for what, p in wrong[:4]]),
+            strip([named(what, picture) for what, picture in wrong[:4]]),
         ),
     )  # fmt: skip
 

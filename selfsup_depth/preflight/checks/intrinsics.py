@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from torch import Tensor
 
+from selfsup_depth.datasets.images import resize_image
+from selfsup_depth.errors import UserError
+from selfsup_depth.preflight.drawing import as_array, draw_camera, named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage
 from selfsup_depth.preflight.views import Picture
@@ -21,32 +25,44 @@ SQUARE_PIXELS = 0.06
 #: Shapes of sensors, and of KITTI's crop: an image that was squeezed to another size still spans the angles of one.
 SENSOR_SHAPES = (1.0, 5 / 4, 4 / 3, 3 / 2, 16 / 10, 16 / 9, 2.0, 3.31)
 SHAPE_TOLERANCE = 0.02
+WIDEST_SHAPE = 3.6  # of any camera's images
+MOST_CAUSES = 3  # of refusals that are told
 
 
 def intrinsics(footage: Footage) -> Result:
     """The reader accepts them: pixels, not shares of the image; inside the image; finite; a possible angle."""
     pictures = footage.pictures
-    if not pictures and not footage.refused:
+    if not pictures:
         return not_looked("no image could be read")
-    refused = [picture for picture in pictures if picture.intrinsics is None]
-    if not refused and not footage.refused:
+    refused = {picture.path: picture.fault for picture in pictures if picture.fault is not None} | footage.refused
+    if not refused:
         fx, _, cx, fy, cy = _numbers(pictures[0])
         width, height = pictures[0].stored_size
         return good(f"fx {fx:.1f}, fy {fy:.1f}, cx {cx:.1f}, cy {cy:.1f} of {width}x{height}")
-    count = len({picture.path for picture in refused} | set(footage.refused))
-    why = refused[0].trouble if refused else next(iter(footage.refused.values()))
-    normalised = bool(refused) and _look_normalised(refused[0])
-    cause = "numbers as shares of the image size, as Monodepth2's classes have them" if normalised else (
-        "a calibration of another camera or another image size, or a typing error"
+    by_cause: dict[str, list[str]] = {}
+    for path, error in refused.items():
+        by_cause.setdefault(error.cause, []).append(path)
+    findings = [_refusal(footage, paths, refused[paths[0]]) for paths in by_cause.values()]
+    return bad(f"{len(refused)} images refused", *findings[:MOST_CAUSES])
+
+
+def _refusal(footage: Footage, paths: list[str], error: UserError) -> Finding:
+    """Images that are refused for one cause."""
+    picture = next((picture for picture in footage.pictures if picture.path == paths[0]), None)
+    return Finding(
+        "intrinsics", "error", len(paths), "images", "a camera in pixels of the image and metres",
+        error.found,
+        error.cause or "a calibration that is incomplete, damaged, or of other images",
+        error.remedy or "correct it as the message says, or calibrate anew (docs/your_own_data.md says the format)",
+        None if picture is None else _marked(picture),
     )  # fmt: skip
-    remedy = (
-        "multiply fx and cx by the image's width, fy and cy by its height" if normalised else
-        "give the calibration in pixels, together with the size of the images that it was made with"
-    )  # fmt: skip
-    return bad(
-        f"{count} images refused",
-        Finding("intrinsics", "error", count, "images", "intrinsics in pixels of the image", why, cause, remedy),
-    )
+
+
+def _marked(picture: Picture) -> np.ndarray:
+    if picture.stored_intrinsics is None:
+        return strip([named("as stored", picture)], across=1)
+    _, _, cx, _, cy = _numbers(picture)
+    return draw_camera(picture, (cx, cy))
 
 
 def known_camera(footage: Footage) -> Result:
@@ -99,7 +115,7 @@ def image_of_calibration(footage: Footage) -> Result:
         Finding(
             "image_of_calibration", "error" if number > CERTAINLY_FOREIGN else "warning", 100 * number,
             "% of the image", f"the principal point within {FURTHEST_CENTRE:.0%} of the middle",
-            f"it is at ({cx:.0f}, {cy:.0f}) of {width}x{height}, {worst.path}", cause, remedy,
+            f"it is at ({cx:.0f}, {cy:.0f}) of {width}x{height}, {worst.place}", cause, remedy, _marked(worst),
         ),
     )  # fmt: skip
 
@@ -116,7 +132,8 @@ def field_of_view(footage: Footage) -> Result:
     odd = [angle for angle in angles if not NARROWEST <= angle <= WIDEST]
     if not odd:
         return good(seen)
-    fx, width = _numbers(angles[odd[0]])[0], angles[odd[0]].stored_size[0]
+    picture = angles[odd[0]]
+    fx, width = _numbers(picture)[0], picture.stored_size[0]
     wide = odd[0] > WIDEST
     return bad(
         seen,
@@ -127,6 +144,7 @@ def field_of_view(footage: Footage) -> Result:
             "a focal length in millimetres, or of a smaller image; or a fisheye image that was not undistorted" if wide
             else "a focal length of a larger image, or in micrometres",
             "give fx in pixels of this image (width / 2 / tan(field of view / 2)), or undistort with prepare_data.py",
+            strip([(f"seen under {odd[0]:.0f} degrees, if fx is right", as_array(picture))], across=1),
         ),
     )  # fmt: skip
 
@@ -142,7 +160,9 @@ def focal_ratio(footage: Footage) -> Result:
     seen = f"fx / fy = {ratio:.3f}"
     shape = worst.stored_size[0] / fx / (worst.stored_size[1] / fy)
     common = any(abs(shape / other - 1) < SHAPE_TOLERANCE for one in SENSOR_SHAPES for other in (one, 1 / one))
-    if abs(ratio - 1) < SQUARE_PIXELS or (common and 0.4 < ratio < 2.5):
+    if footage.is_prepared:  # squeezed to the size of training, from a shape that nothing tells
+        common = 1 / WIDEST_SHAPE < shape < WIDEST_SHAPE
+    if abs(ratio - 1) < SQUARE_PIXELS or (common and (footage.is_prepared or 0.4 < ratio < 2.5)):
         return good(seen if abs(ratio - 1) < SQUARE_PIXELS else f"{seen}: squeezed, of a sensor {shape:.2f} wide by 1")
     return bad(
         seen,
@@ -151,6 +171,10 @@ def focal_ratio(footage: Footage) -> Result:
             f"fx = {fx:g}, fy = {fy:g} in {worst.stored_size[0]}x{worst.stored_size[1]}",
             "a typing error, fx or fy of another resolution, or an image resized in one direction only",
             "correct fx or fy; if the images were resized, scale fx and cx by the width, fy and cy by the height",
+            strip([
+                named("as stored", worst),
+                ("as wide as fx and fy say: does it look right?", as_array(_unsqueezed(worst))),
+            ]),
         ),
     )  # fmt: skip
 
@@ -162,13 +186,6 @@ def _numbers(picture: Picture) -> tuple[float, float, float, float, float]:
     return float(K[0, 0]), float(K[0, 1]), float(K[0, 2]), float(K[1, 1]), float(K[1, 2])
 
 
-def _look_normalised(picture: Picture) -> bool:
-    if picture.stored_intrinsics is None:
-        return "normalised" in picture.trouble
-    fx, _, cx, fy, cy = _numbers(picture)
-    return 0 <= cx <= 1 and 0 <= cy <= 1 and max(fx, fy) < 20
-
-
 def _off_centre(picture: Picture) -> tuple[float, float]:
     _, _, cx, _, cy = _numbers(picture)
     return cx / picture.stored_size[0] - 0.5, cy / picture.stored_size[1] - 0.5
@@ -178,6 +195,13 @@ def _degrees(picture: Picture) -> float:
     fx, _, cx, _, _ = _numbers(picture)
     width = picture.stored_size[0]
     return math.degrees(math.atan2(cx, fx) + math.atan2(width - cx, fx))
+
+
+def _unsqueezed(picture: Picture) -> Tensor:
+    """[3, h, w] as it would be with square pixels, were fx and fy right."""
+    ratio = min(max(_ratio(picture), 0.2), 5.0)
+    height, width = picture.height * max(1.0, ratio), picture.width * max(1.0, 1 / ratio)
+    return resize_image(picture.colour, round(height), round(width))
 
 
 def _ratio(picture: Picture) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 import numpy as np
 
 from selfsup_depth.preflight.checks.agreement import (
@@ -11,9 +13,10 @@ from selfsup_depth.preflight.checks.agreement import (
     poses_over_map,
     poses_over_stereo,
 )
+from selfsup_depth.preflight.checks.stereo_scale import LONGEST_BASELINE, SHORTEST_BASELINE
 from selfsup_depth.preflight.drawing import draw_arrows
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
-from selfsup_depth.preflight.footage import Footage
+from selfsup_depth.preflight.footage import Footage, Moment, Pair
 from selfsup_depth.preflight.point_depths import fit_of_motion
 from selfsup_depth.preflight.trajectories import AS_SAID, READINGS, explained, posed_pairs, relative_motion
 
@@ -40,13 +43,6 @@ def pose_convention(footage: Footage) -> Result:
     another = best != AS_SAID and scores[best] > said + CLEARLY_BETTER and scores[best] >= 0.5
     if not another and said >= WELL_EXPLAINED:
         return good(f"{said:.0%} of the matched points fit the poses")
-    moment, pair = pairs[len(pairs) // 2]
-    motion = relative_motion(moment, pair)
-    assert motion is not None
-    fits, _, _ = fit_of_motion(pair, motion)
-    points = pair.matches.points[pair.matches.valid]
-    caption = "motion to the neighbour; red: the poses do not explain it"
-    picture = draw_arrows(pair.first, points, pair.matches.flow, caption, wrong=~fits)
     cause = (
         f"the poses are {best}: read so, {scores[best]:.0%} fit" if another else
         "poses of other frames (time stamps), of another camera of the rig, or wrong intrinsics; no usual reading fits"
@@ -59,9 +55,31 @@ def pose_convention(footage: Footage) -> Result:
             f"{said:.0%} fit when the poses are read as {AS_SAID}", cause,
             "convert the poses to camera-to-world with x right, y down, z forward" if another else
             "check by which time stamp or number a pose belongs to an image, and to which camera of the rig",
-            picture,
+            _motion_picture(*pairs[len(pairs) // 2]),
         ),
     )  # fmt: skip
+
+
+def _motion_picture(moment: Moment, pair: Pair) -> np.ndarray:
+    motion = relative_motion(moment, pair)
+    assert motion is not None  # posed_pairs chose it
+    fits, _, _ = fit_of_motion(pair, motion)
+    points = pair.matches.points[pair.matches.valid]
+    caption = f"motion from {PurePath(pair.first.place).name} to its neighbour; red: the poses do not explain it"
+    return draw_arrows(pair.first, points, pair.matches.flow, caption, wrong=~fits)
+
+
+def _rig_that_agrees(footage: Footage, ratio: float) -> str:
+    """Which baseline or focal length would make stereo as deep as the poses; empty: no rig has such."""
+    known = [seen for moment in footage.stereo if (seen := moment.disparities) is not None]
+    metres, focal = known[0].baseline_m, known[0].focal
+    if not SHORTEST_BASELINE <= metres * ratio <= LONGEST_BASELINE:
+        return ""
+    scale = footage.stereo[0].target.stored_size[0] / footage.stereo[0].target.width
+    return (
+        f"a baseline that is {metres * ratio:.3g} m instead of {metres:g} m, or fx that is {focal * scale * ratio:.0f} "
+        f"instead of {focal * scale:.0f} pixels"
+    )
 
 
 def focal_length(footage: Footage) -> Result:
@@ -85,14 +103,15 @@ def focal_length(footage: Footage) -> Result:
             "focal_length", "error", best, "times the focal length", "no other focal length to fit the poses better",
             f"{seen}, about {best:.2g} times the given one",
             "the focal length of another resolution, of another lens, or in the wrong unit",
-            f"check fx = {fx:g}: about {best * fx:.0f} fits the poses",
+            f"check fx = {fx:g}: about {best * fx:.0f} fits the poses", _motion_picture(*pairs[len(pairs) // 2]),
         ),
     )  # fmt: skip
 
 
 def pose_scale(footage: Footage) -> Result:
     """Distances between poses are in metres, as stereo or depth maps see them."""
-    if not posed_pairs(footage):
+    pairs = posed_pairs(footage)
+    if not pairs:
         return not_looked(NO_POSES)
     by_stereo, by_map = poses_over_stereo(footage), poses_over_map(footage)
     ratio, witness = (by_stereo, "stereo") if by_stereo is not None else (by_map, "the depth maps")
@@ -101,12 +120,15 @@ def pose_scale(footage: Footage) -> Result:
     seen = f"depth by poses is {ratio:.3g} times the depth by {witness}"
     if agrees(ratio) or agrees(by_map):
         return good(seen if agrees(ratio) else f"{seen}, but the depth maps agree with the poses (see baseline)")
+    rig = _rig_that_agrees(footage, ratio) if by_stereo is not None and by_map is None else ""
     return bad(
         seen,
         Finding(
             "pose_scale", "error" if not 0.67 < ratio < 1.5 else "warning", ratio, "times as deep",
             f"{1 / MOST_APART:.2f} to {MOST_APART:.2f} times", seen,
-            f"{describe_factor(ratio, POSE_FACTORS)}, or poses known up to a factor only (COLMAP)",
-            f"divide the positions by {ratio:.4g}, if the baseline and the depth maps are right",
+            f"{describe_factor(ratio, POSE_FACTORS)}, or poses known up to a factor only (COLMAP)"
+            + (f"; or {rig}" if rig else ""),
+            f"divide the positions by {ratio:.4g}, if the {'calibration is' if rig else 'depth maps are'} right",
+            _motion_picture(*pairs[len(pairs) // 2]),
         ),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from selfsup_depth.preflight.drawing import as_array, draw_matches, strip
+from selfsup_depth.preflight.drawing import draw_matches, named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import LEAST_SHARE, Footage, Moment, Pair
 from selfsup_depth.preflight.matching import match
@@ -19,6 +19,7 @@ NOT_CALIBRATED = "no pair with calibration that shows one scene"
 EQUAL = 0.5
 #: A disparity of less says nothing of its sign: matches are good to 0.1 pixel, far points have none.
 SIGNED = 1.5
+SIDES_RIGHT = ("r", "3")  # as split lines call the right camera
 #: Part of a pair's signed disparities with the wrong sign: at most 0.032 in the good data sets (141 KITTI pairs among
 #: them); all of them where sides are exchanged, a third where the partner is a frame late.
 MOST_WRONG, SWAPPED = 0.15, 0.6
@@ -43,10 +44,10 @@ def stereo_identical(footage: Footage) -> Result:
         seen,
         Finding(
             "stereo_identical", "error", equal[0].difference, "grey levels", "left and right to differ",
-            f"{len(equal)} of {len(pairs)} pairs are the same image twice, for example {equal[0].first.path}",
+            f"{len(equal)} of {len(pairs)} pairs are the same image twice, for example {equal[0].first.place}",
             "one camera copied over the other, or the same video given twice",
             "give the images of the right camera; with one camera leave out --use_stereo",
-            strip([("left", as_array(equal[0].first)), ("right", as_array(equal[0].second))]),
+            strip([named("left", equal[0].first), named("right", equal[0].second)]),
         ),
     )  # fmt: skip
 
@@ -65,14 +66,19 @@ def stereo_orientation(footage: Footage) -> Result:
     pair = sorted(lost, key=lambda pair: pair.matches.share)[len(lost) // 2]
     turned = {how: match(pair.first.grey, turn(pair.second.grey)).share for how, turn in TURNS.items()}
     how, best = max(turned.items(), key=lambda entry: entry[1])
-    picture = strip([("target", as_array(pair.first)), ("its partner", as_array(pair.second))])
+    picture = strip([named("target", pair.first), named("its partner", pair.second)])
     if best > max(LEAST_SHARE, 2 * share):
         found = f"in {len(lost)} of {len(pairs)} pairs only {share:.0%}, but {best:.0%} when the partner is {how}"
         cause, remedy = f"one camera's images are {how}", "turn that camera's images back, and keep its calibration"
     else:
         found = f"in {len(lost)} of {len(pairs)} pairs only {share:.0%} of a target's points are in its partner"
-        cause = "the pairs are not of the same moment or place (numbers shifted after a dropped frame), or too dark"
-        remedy = "look at the picture of the pair below, and rename the images so that a pair has one name"
+        cause, remedy = (
+            ("a --stereo_layout that the video does not have, a second video of another recording, or too dark",
+             "look at the picture of the pair: leave out --stereo_layout if each frame of the video is one picture")
+            if footage.is_video else
+            ("the pairs are not of the same moment or place (numbers shifted after a dropped frame), or too dark",
+             "look at the picture of the pair, and rename the images so that a pair has one name")
+        )  # fmt: skip
     return bad(
         seen,
         Finding(
@@ -95,20 +101,22 @@ def stereo_sides(footage: Footage) -> Result:
     worst = max(moments, key=_wrong)
     assert worst.stereo is not None and worst.disparities is not None
     picture = draw_matches(worst.stereo, worst.disparities.along < 0, ("target", "partner; red: wrong sign"))
-    swapped = wrong > SWAPPED
-    cause = (
-        "left and right are exchanged, the baseline has the wrong sign, or both cameras' images are mirrored"
-        if swapped else "cameras that look towards each other, images cropped differently, or wrong principal points"
-    )  # fmt: skip
-    remedy = (
-        "exchange the folders (or videos) of left and right, or turn the sign of the baseline" if swapped else
-        "rectify the pairs (prepare_data.py), and give each camera its own principal point"
+    cause, remedy = (
+        ("cameras that look towards each other, images cropped differently, or wrong principal points",
+         "rectify the pairs (prepare_data.py), and give each camera its own principal point")
+        if wrong <= SWAPPED else
+        ("the left and right images are exchanged (by the calibration the right camera is on the right), or those of "
+         "both cameras are mirrored", "exchange the folders (or videos) of left and right")
+        if _right_is_on_the_right(worst) else
+        ("the baseline has the wrong sign: by the calibration, not by the images, the right camera is to the left of "
+         "the left one", "turn the sign of the baseline: x of the motion from left to right is negative, as OpenCV's T")
     )  # fmt: skip
     return bad(
         seen,
         Finding(
             "stereo_sides", "error", 100 * wrong, "% of the disparities", "disparities of one sign",
-            f"{wrong:.0%} of those above {SIGNED:g} pixels have the wrong sign in {len(odd)} of {len(moments)} pairs",
+            f"{wrong:.0%} of those above {SIGNED:g} pixels have the wrong sign in {len(odd)} of {len(moments)} pairs, "
+            f"for example in {worst.target.place}",
             cause, remedy, picture,
         ),
     )  # fmt: skip
@@ -121,23 +129,24 @@ def stereo_timing(footage: Footage) -> Result:
     if not timed:
         return not_looked(NO_STEREO if not footage.stereo else "no pair with neighbours in time")
     now = float(np.median([across[0] for _, across in timed]))
-    votes = [min(across, key=lambda offset: across[offset]) for _, across in timed]
     seen = f"{now:.2f} pixels beside the epipolar line at the same moment"
-    offset = max(set(votes), key=votes.count)
-    then = float(np.median([across[offset] for _, across in timed if offset in across]))
-    if offset == 0 or votes.count(offset) < 0.6 * len(votes) or now < BESIDE or then > 0.6 * now:
+    offset = None if now < BESIDE else _better_offset([across for _, across in timed])
+    if offset is None:
         return good(seen)
-    pair = timed[votes.index(offset)][0].stereo
+    then = float(np.median([across[offset] for _, across in timed if offset in across]))
+    pair = next(moment.stereo for moment, across in timed if offset in across)
     assert pair is not None
+    frames = f"{abs(offset)} {'frame' if abs(offset) == 1 else 'frames'} {'later' if offset > 0 else 'earlier'}"
     return bad(
         seen,
         Finding(
             "stereo_timing", "error", now, "pixels",
             "the partner of the same moment to fit best",
-            f"matches are {now:.1f} pixels off the epipolar line, but {then:.1f} with the partner {offset:+d} frame",
+            f"matches are {now:.1f} pixels off the epipolar line, but {then:.1f} with the partner {frames}, as in "
+            f"{pair.first.place}",
             "one camera was started later or dropped frames, or the cameras are not triggered together",
-            f"pair each left image with the right one {offset:+d} frame, or trigger both cameras at once",
-            strip([("target", as_array(pair.first)), ("its partner", as_array(pair.second))]),
+            f"pair each left image with the right one {frames}, or trigger both cameras at once",
+            strip([named("target", pair.first), named("its partner", pair.second)]),
         ),
     )  # fmt: skip
 
@@ -155,6 +164,25 @@ def many(bad_ones: int, of: int) -> bool:
 #: Pixels off the epipolar line (pictures about 500 wide) that call for a look at the neighbours: good pairs have at
 #: most 0.2, one frame of driving (KITTI, 10 Hz) makes 0.6 to 2.
 BESIDE = 0.4
+#: Frames by which the right camera may be early or late.
+OFFSETS = (-1, 1, -2, 2, -3, 3)
+#: Part of the distance from the epipolar line that is left with the true partner, and of the pairs that it is best for.
+FAR_BETTER, MOSTLY = 0.6, 0.6
+
+
+def _better_offset(timed: list[dict[int, float]]) -> int | None:
+    """The offset in frames at which partners fit far better than those of the same moment, and mostly best of all.
+
+    At the ends of a recording some partners are missing, so that each offset is judged where it exists.
+    """
+    gains: dict[int, float] = {}
+    for offset in OFFSETS:
+        known = [across for across in timed if offset in across]
+        best = [across for across in known if min(across, key=lambda o: across[o]) == offset]
+        if len(known) >= min(2, len(timed)) and len(best) >= MOSTLY * len(known):
+            gains[offset] = float(np.median([across[offset] / across[0] for across in known]))
+    best_of_all = min(gains, key=lambda offset: gains[offset], default=None)
+    return best_of_all if best_of_all is not None and gains[best_of_all] <= FAR_BETTER else None
 
 
 def _across_by_offset(moment: Moment) -> dict[int, float]:
@@ -164,7 +192,7 @@ def _across_by_offset(moment: Moment) -> dict[int, float]:
     distances = {0: here}
     if here < BESIDE:
         return distances
-    for offset in (-1, 1):
+    for offset in OFFSETS:
         partner = moment.reader.read(moment.reader.source.neighbour(moment.stereo.second.view, offset))
         if partner is None:
             continue
@@ -174,6 +202,13 @@ def _across_by_offset(moment: Moment) -> dict[int, float]:
         if seen is not None:
             distances[offset] = float(seen.across.abs().median())
     return distances
+
+
+def _right_is_on_the_right(moment: Moment) -> bool:
+    """Whether the calibration, whatever the images say, has the right camera to the right of the left one."""
+    assert moment.stereo_T_target is not None
+    is_left = moment.item.side not in SIDES_RIGHT
+    return bool(moment.stereo_T_target[0, 3] < 0) == is_left
 
 
 def _wrong(moment: Moment) -> float:

@@ -13,10 +13,11 @@ from torch import Tensor
 from selfsup_depth.datasets.images import IMAGE_SUFFIXES
 from selfsup_depth.preflight.checks.sharpness import sharpness
 from selfsup_depth.preflight.checks.video_motion import NO_VIDEO
-from selfsup_depth.preflight.drawing import as_array, strip
+from selfsup_depth.preflight.drawing import named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import LEAST_MATCHES, LEAST_SHARE, Footage, Moment, Pair
 from selfsup_depth.preflight.rotations import best_turn
+from selfsup_depth.preflight.views import Picture
 
 #: Part of the frames whose points move to the same side towards the previous and the next frame: none in KITTI, drive
 #: and rooms (their cosine is -0.96 or less); two thirds of shuffled frames.
@@ -29,6 +30,15 @@ CUT_SHARE, CUT_OF_USUAL = 0.12, 0.35
 JUMP, MOST_JUMPING = 1.15, 0.1
 #: Sharpness against that of the neighbours, which show the same: 0.7 and more in KITTI, drive and rooms.
 BLURRED, MOST_BLURRED = 0.4, 0.1
+#: Cause of and remedy for frames out of order.
+OF_A_VIDEO = (
+    "frames that an editor or a converter has put out of order, or a loop that was joined",
+    "give the video as the camera wrote it",
+)
+OF_FILES = (
+    "numbers without leading zeros (1, 10, 11, 2) that were sorted as words, or files renamed out of order",
+    "rename the frames with leading zeros in the order of time (frame_0001, ...), or extract them anew",
+)
 NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
 
@@ -49,18 +59,16 @@ def frame_order(footage: Footage) -> Result:
     moment = (backwards or odd)[0]
     before, after = moment.before, moment.after
     assert before is not None and after is not None
-    names = " -> ".join(PurePath(picture.path).name for picture in (before.second, moment.target, after.second))
+    names = " -> ".join(PurePath(picture.place).name for picture in (before.second, moment.target, after.second))
     return bad(
         seen,
         Finding(
             "frame_order", "error", 100 * share if odd else len(backwards), "% of the frames" if odd else "frames",
             "frames in the order in which they were taken",
             f"{seen}; for example {names}" + ("; their numbers do not count upwards" if backwards else ""),
-            "numbers without leading zeros (1, 10, 11, 2) that were sorted as words, or files renamed out of order",
-            "rename the frames with leading zeros in the order of time (frame_0001, ...), or extract them anew",
+            *(OF_A_VIDEO if footage.is_video else OF_FILES),
             strip([
-                ("previous", as_array(before.second)), ("frame", as_array(moment.target)),
-                ("next", as_array(after.second)),
+                named("previous", before.second), named("frame", moment.target), named("next", after.second),
             ]),
         ),
     )  # fmt: skip
@@ -87,10 +95,10 @@ def cuts(footage: Footage) -> Result:
         Finding(
             "cuts", "warning", 100 * worst.matches.share, "% of the points found again",
             f"about {usual:.0%}, as between other neighbours",
-            f"{seen}, for example {worst.first.path} and {worst.second.path}",
+            f"{seen}, for example {worst.first.place} and {worst.second.place}",
             "a film with cuts, several recordings in one folder, a lost stretch of frames",
             "give each recording its own folder (or scene name), or cut the video into its scenes",
-            strip([("frame", as_array(worst.first)), ("its neighbour", as_array(worst.second))]),
+            strip([named("frame", worst.first), named("its neighbour", worst.second)]),
         ),
     )  # fmt: skip
 
@@ -111,39 +119,52 @@ def exposure_jumps(footage: Footage) -> Result:
         Finding(
             "exposure_jumps", "warning", float(factors.max()), "times as bright",
             f"factors below {JUMP:g} between neighbours",
-            f"{len(jumping)} of {len(pairs)} neighbours exceed it ({seen})",
+            f"{len(jumping)} of {len(pairs)} neighbours exceed it ({seen}), for example {worst.first.place} and "
+            f"{worst.second.place}",
             "automatic exposure or white balance, lamps that flicker",
             "lock the exposure while filming; for old footage equalise the brightness of neighbouring frames",
-            strip([("frame", as_array(worst.first)), ("its neighbour", as_array(worst.second))]),
+            strip([named("frame", worst.first), named("its neighbour", worst.second)]),
         ),
     )  # fmt: skip
 
 
 def blur(footage: Footage) -> Result:
     """No frame is much less sharp than its neighbours."""
-    moments = [moment for moment in footage.moments if any(_same_scene(pair) for pair in moment.in_time)]
-    if not moments:
-        return not_looked(NO_VIDEO if not footage.in_time else "hardly any neighbours match ")
-    ratios = np.array([
-        sharpness(moment.target.grey) / max(sharpness(p.second.grey) for p in moment.in_time if _same_scene(p))
-        for moment in moments
-    ])  # fmt: skip
-    blurred = np.flatnonzero(ratios < BLURRED)
-    seen = f"the least sharp frame has {ratios.min():.2f} of the sharpness of its neighbours"
-    if len(blurred) <= MOST_BLURRED * len(moments):
+    neighbours = _neighbours(footage)
+    if not neighbours:
+        return not_looked(NO_VIDEO if not footage.in_time else "hardly any neighbours match")
+    sharp = {place: sharpness(pictures[0].grey) for place, pictures in neighbours.items()}
+    ratios = {
+        place: sharp[place] / max(sharp[other.place] for other in others)
+        for place, (_, *others) in neighbours.items()
+    }
+    blurred = [place for place, ratio in ratios.items() if ratio < BLURRED]
+    least = min(ratios, key=lambda place: ratios[place])
+    seen = f"the least sharp frame has {ratios[least]:.2f} of the sharpness of its neighbours"
+    if len(blurred) <= MOST_BLURRED * len(ratios):
         return good(seen)
-    worst = moments[int(ratios.argmin())]
-    other = next(pair.second for pair in worst.in_time if _same_scene(pair))
+    worst, *others = neighbours[least]
+    other = max(others, key=lambda picture: sharp[picture.place])
     return bad(
         seen,
         Finding(
-            "blur", "warning", float(ratios.min()), "of its neighbours' sharpness", f"at least {BLURRED:g}",
-            f"{len(blurred)} of {len(moments)} frames are blurred, for example {worst.target.path}",
+            "blur", "warning", ratios[least], "of its neighbours' sharpness", f"at least {BLURRED:g}",
+            f"{len(blurred)} of {len(ratios)} frames are blurred, for example {worst.place}",
             "a shaken camera, long exposures in the dark, a focus that hunts, frames lost to compression",
             "film with shorter exposures and a fixed focus; leave blurred frames out",
-            strip([("frame", as_array(worst.target)), ("its neighbour", as_array(other))]),
+            strip([named("frame", worst), named("its neighbour", other)]),
         ),
     )  # fmt: skip
+
+
+def _neighbours(footage: Footage) -> dict[str, list[Picture]]:
+    """By its place: every frame, and after it those before and after that show the same."""
+    found: dict[str, list[Picture]] = {}
+    for pair in footage.in_time:
+        if _same_scene(pair):
+            for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
+                found.setdefault(one.place, [one]).append(other)
+    return found
 
 
 def _same_scene(pair: Pair) -> bool:
