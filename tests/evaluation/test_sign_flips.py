@@ -46,6 +46,11 @@ def test_drawn_patterns_come_near_to_all_of_them(monkeypatch):
     assert drawn == pytest.approx(exact, abs=0.012) and near == pytest.approx(ends, abs=0.05)
 
 
+def test_p_is_never_0_where_patterns_are_drawn():
+    """What was seen is one of the patterns; else forty gains of forty would be impossible by chance."""
+    assert sign_flip_test(np.linspace(1, 2, 40)[:, None])[0][0] == smallest_p(40) == 1 / PATTERNS
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.floats(-1, 1).map(lambda value: round(value, 3)), min_size=1, max_size=12),
