@@ -14,6 +14,7 @@ from selfsup_depth.evaluation.sign_flips import LEVEL, sign_flip_test, smallest_
 
 LARGER_IS_BETTER = frozenset({"a1", "a2", "a3"})
 NAMES_SHOWN = 3
+REMEDY = "compare runs that were trained with the same --dataset, --data_path and --split"
 
 
 @dataclass(frozen=True)
@@ -84,21 +85,20 @@ def refuse_unequal(first: Mapping[str, Any], second: Mapping[str, Any], names: t
         UserError: naming the runs, when they cannot.
     """
     protocols = [f"{run['protocol']['name']} version {run['protocol']['version']}" for run in (first, second)]
-    remedy = "compare runs that were trained with the same --dataset, --data_path and --split"
     if protocols[0] != protocols[1]:
         raise UserError(
-            f"{names[1]} was validated by protocol {protocols[1]}, but {names[0]} by {protocols[0]}: {remedy}."
+            f"{names[1]} was validated by protocol {protocols[1]}, but {names[0]} by {protocols[0]}: {REMEDY}."
         )
     pixels = [{row["name"]: row["valid_pixels"] for row in summary["rows"]} for summary in (first, second)]
     alone = [[name for name in pixels[i] if name not in pixels[1 - i]] for i in (0, 1)]
     if alone[0] or alone[1]:
         found = [_some(f"only in {name}", only) for name, only in zip(names, alone, strict=True) if only]
-        raise UserError(f"{names[1]} was validated on other images than {names[0]} ({'; '.join(found)}): {remedy}.")
+        raise UserError(f"{names[1]} was validated on other images than {names[0]} ({'; '.join(found)}): {REMEDY}.")
     other_truth = [name for name in pixels[0] if pixels[0][name] != pixels[1][name]]
     if other_truth:
         raise UserError(
             f"{names[1]} was validated on images of the same names as {names[0]}, but with another ground truth "
-            f"({_some('valid pixels differ', other_truth)}): {remedy}."
+            f"({_some('valid pixels differ', other_truth)}): {REMEDY}."
         )
 
 

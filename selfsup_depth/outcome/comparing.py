@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from selfsup_depth.datasets import ViewDataset
-from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.metrics import SCORE_NAMES
 from selfsup_depth.evaluation.paired import paired_scores, refuse_unequal
 from selfsup_depth.evaluation.protocols import Protocol
+from selfsup_depth.outcome.contender import Contender, names_of
 from selfsup_depth.outcome.curves import curves_of_two
-from selfsup_depth.outcome.finished_run import FinishedRun
 from selfsup_depth.outcome.looks import Looks, apart, comparison_example
 from selfsup_depth.outcome.tables import headline_column
 from selfsup_depth.outcome.verdict import rule, table_of, verdict
-from selfsup_depth.predictor import DepthPredictor
 from selfsup_depth.report.content import Comparison, Gallery
 
 Summary = Mapping[str, Any]
 EACH = 2  # images shown of either kind
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A run with its scores and its network."""
-
-    run: FinishedRun
-    summary: Summary
-    predictor: DepthPredictor
 
 
 def compare(first: Contender, second: Contender, dataset: ViewDataset, protocol: Protocol) -> Comparison:
@@ -39,9 +27,7 @@ def compare(first: Contender, second: Contender, dataset: ViewDataset, protocol:
         UserError: when they were not validated on the same images (`paired.refuse_unequal`), or are one run.
     """
     both = (first, second)
-    if first.run.folder.resolve() == second.run.folder.resolve():
-        raise UserError(f"--against {second.run.folder} is the run itself: give another run.")
-    names = short_names(first.run, second.run)
+    names = names_of(first.run, second.run)
     refuse_unequal(first.summary, second.summary, names)
     column = shared_column(first.summary, second.summary)
     pairs = paired_scores(first.summary["rows"], second.summary["rows"], column, SCORE_NAMES)
@@ -55,13 +41,6 @@ def compare(first: Contender, second: Contender, dataset: ViewDataset, protocol:
         curves_of_two({name: one.run.log for name, one in zip(names, both, strict=True)}),
         note=rule(pairs[0].images),
     )
-
-
-def short_names(first: FinishedRun, second: FinishedRun) -> tuple[str, str]:
-    """The names of the runs; with their folders where they are the same."""
-    if first.name != second.name:
-        return first.name, second.name
-    return str(first.folder), str(second.folder)
 
 
 def shared_column(first: Summary, second: Summary) -> str:

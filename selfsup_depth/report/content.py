@@ -112,7 +112,7 @@ class Comparison:
 
     names: tuple[str, str]
     sentence: str
-    table: Table
+    table: Table | None  # None: there is no number to compare by, and `sentence` says why
     galleries: tuple[Gallery, ...] = ()
     charts: tuple[Chart, ...] = ()
     note: str = ""

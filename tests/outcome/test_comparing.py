@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from selfsup_depth.outcome.comparing import shared_column, short_names
+from selfsup_depth.errors import UserError
+from selfsup_depth.outcome.comparing import shared_column
+from selfsup_depth.outcome.contender import names_of
 from selfsup_depth.outcome.looks import apart, choose, spread
 
 
@@ -17,11 +19,13 @@ def test_metres_are_compared_with_metres_only():
     assert shared_column(metric, mono) == shared_column(mono, metric) == shared_column(mono, mono) == "aligned"
 
 
-def test_runs_of_one_name_are_told_apart_by_their_folders():
-    runs = [SimpleNamespace(name=name, folder=f"{folder}/{name}") for folder, name in (("a", "mdp"), ("b", "mdp"))]
-    assert short_names(*runs) == ("a/mdp", "b/mdp")
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    runs = [SimpleNamespace(name="mdp", folder=tmp_path / folder / "mdp") for folder in ("a", "b")]
+    assert names_of(*runs) == (str(tmp_path / "a" / "mdp"), str(tmp_path / "b" / "mdp"))
+    with pytest.raises(UserError, match=r"--against .*mdp is the run itself: give another run"):
+        names_of(runs[0], SimpleNamespace(name="mdp", folder=tmp_path / "a" / "." / "mdp"))
     runs[1].name = "other"
-    assert short_names(*runs) == ("mdp", "other")
+    assert names_of(*runs) == ("mdp", "other")
 
 
 def looks(scores: list[float | None]) -> SimpleNamespace:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from prepared_sets import prepare_pairs
+from stereo_footage import write_stereo_folder
 
 import make_report
 import train
@@ -134,26 +135,63 @@ def test_runs_of_other_images_are_refused(trained, tmp_path):
         make_report.main(["--run", str(trained), "--against", str(other), "--num_workers", "0"])
 
 
-@pytest.fixture
-def without_truth(own_footage, tmp_path, tiny_options) -> Path:
+@pytest.fixture(scope="session")
+def blind(tmp_path_factory, tiny_options) -> dict[str, Path]:
+    """Runs on footage without depth: stereo, the same with another loss at another size, and video alone."""
+    data, log_dir = write_stereo_folder(tmp_path_factory.mktemp("blind")), tmp_path_factory.mktemp("blind_runs")
     for part in ("train", "val"):
-        shutil.rmtree(own_footage / part / "depth")
-    options = ["--data_path", str(own_footage), "--log_dir", str(tmp_path), "--num_epochs", "1"]
-    assert train.main([*tiny_options, *STEREO, *options]) == 0
-    return tmp_path / "mdp"
+        shutil.rmtree(data / part / "depth")
+    other = ["--no_ssim", "--disable_automasking", "--width", "64"]
+    for name, options in (("mdp", STEREO), ("small", [*STEREO, *other]), ("video", MONO)):
+        where = ["--data_path", str(data), "--log_dir", str(log_dir), "--model_name", name, "--num_epochs", "1"]
+        assert train.main([*tiny_options, *options, *where]) == 0
+    return {name: log_dir / name for name in ("mdp", "small", "video")}
 
 
-def test_footage_without_truth_still_has_a_report(without_truth, trained):
-    text = unescape((without_truth / "report.html").read_text())
+def test_footage_without_truth_still_has_a_report(blind):
+    text = unescape((blind["mdp"] / "report.html").read_text())
     assert "has no ground-truth depth, so there are no depth scores" in text
     assert "training loss on validation images" in text
     assert not {"Scores", "By distance", "Every image"} & set(headings(text))
     assert {"Some validation images", "In space", "validation loss", "validation reprojection"} <= set(headings(text))
     assert text.count('src="data:image/webp') == 3 * 3  # image, prediction, auto-mask
-    with pytest.raises(UserError, match="was validated without ground-truth depth, so there are no scores"):
-        make_report.main(["--run", str(without_truth), "--against", str(trained), "--num_workers", "0"])
+
+
+def against(run: Path, other: Path, tmp_path: Path) -> str:
+    output = tmp_path / "page.html"
+    options = ["--run", str(run), "--against", str(other), "--output", str(output), "--num_workers", "0", "--no_cuda"]
+    assert make_report.main(options) == 0
+    return unescape(output.read_text())
+
+
+def test_runs_without_truth_are_compared_by_what_they_explain(blind, tmp_path):
+    text = against(blind["mdp"], blind["small"], tmp_path)
+    assert "3 images are too few to say which run has the better photometric error" in text
+    assert "photometric error of frames s at 96x64, 3 of 3 images" in headings(text)
+    assert "the frames as they are" in text and "not whose depth is truer" in text
+    assert "runs differ in --disable_automasking, --no_ssim: their loss curves are not of the same quantity" in text
+    assert "validation loss" in headings(text) and "explains the image better by most" in text
+    assert text.count(">mdp: photometric error</span>") == text.count(">small: photometric error</span>") >= 2
+    table = text.split('class="scores"')[1].split("</table>")[0]
+    first, second = (float(value) for value in re.findall(r"<td>([\d.]+)</td>", table)[:2])
+    text = against(blind["small"], blind["mdp"], tmp_path)
+    table = text.split('class="scores"')[1].split("</table>")[0]
+    assert [float(value) for value in re.findall(r"<td>([\d.]+)</td>", table)[:2]] == [second, first]
+
+
+def test_runs_that_warp_nothing_in_common_are_shown_and_not_counted(blind, tmp_path):
+    text = against(blind["mdp"], blind["video"], tmp_path)
+    assert (
+        "There is no number to compare these runs by: one was trained on frames 0 s, the other on frames 0 -1 1, and "
+        "no frame is warped by both. Look at their curves and predictions." in text
+    )
+    assert 'class="scores"' not in text and "metres, equal medians" in text
+    assert "differ in --frame_ids, --use_stereo: their loss curves" in text
+
+
+def test_a_run_without_truth_has_no_scores_to_compare(blind, trained):
     with pytest.raises(UserError, match="validation.json is missing, so .* cannot be compared"):
-        make_report.main(["--run", str(trained), "--against", str(without_truth), "--num_workers", "0"])
+        make_report.main(["--run", str(trained), "--against", str(blind["mdp"]), "--num_workers", "0"])
 
 
 def test_a_run_without_auto_masks_says_why(own_footage, tmp_path, tiny_options):
