@@ -50,7 +50,7 @@ def settled(browser: Browser, selector: str) -> np.ndarray:
 
 def test_pictures_are_not_blank(browser):
     widths = browser.run("[...document.images].map((image) => image.naturalWidth)")
-    assert len(widths) == 6 and min(widths) > 0
+    assert len(widths) == 6 + 2 and min(widths) > 0  # two are of clouds, for browsers that cannot turn them
     for index in range(3):
         browser.run(f"document.images[{index}].id = 'seen'")
         in_view(browser, "#seen")
@@ -106,12 +106,45 @@ def test_the_cloud_turns_and_another_can_be_chosen(browser):
     assert (np.abs(other.astype(int) - turned).max(axis=2) > 30).mean() > 0.05
 
 
+def shown(browser: Browser, selector: str) -> bool:
+    return browser.run(f"document.querySelector('{selector}').checkVisibility()")
+
+
+def test_clouds_that_turn_are_pictures_on_paper_only(browser):
+    assert shown(browser, ".stage") and not shown(browser, "#stills") and not shown(browser, "#no-webgl")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    assert shown(browser, "#stills img") and not shown(browser, ".stage") and not shown(browser, "#no-webgl")
+    browser.call("Emulation.setEmulatedMedia", media="")
+
+
 def test_nothing_was_asked_for_and_nothing_went_wrong(browser):
     """After all of the above: the page itself is the only thing that was ever loaded, and no text became a script."""
     assert len(browser.requests()) == 1 and browser.requests()[0].endswith("/report.html")
     assert browser.complaints() == []
     assert not any(event.get("method") == "Page.javascriptDialogOpening" for event in browser.events)
     assert browser.run("document.querySelector('h1').textContent") == f"{EVIL} run"
+
+
+def test_without_webgl_the_clouds_are_pictures_and_the_page_says_why(tmp_path: Path):
+    pytest.importorskip("viser")
+    write_report(small_report(), tmp_path / "report.html")
+    browser = Browser(tmp_path / "profile", 700, 560, webgl=False)
+    try:
+        browser.open(tmp_path / "report.html")
+        assert browser.run("document.createElement('canvas').getContext('webgl2')") is None  # it is as blind as meant
+        assert shown(browser, "#no-webgl") and not shown(browser, ".stage") and not shown(browser, "[data-scene]")
+        said = browser.run("document.querySelector('#no-webgl').innerText")
+        assert said.startswith("The clouds cannot be turned here, because this browser has no WebGL")
+        names = browser.run("[...document.querySelectorAll('#stills figcaption')].map((one) => one.innerText.trim())")
+        assert [" ".join(name.split()) for name in names] == ["prediction street 1 l", "ground truth street 1 l"]
+        for index in (1, 2):
+            in_view(browser, f"#stills figure:nth-child({index}) img")
+            still = browser.screenshot(f"#stills figure:nth-child({index}) img")
+            assert len(np.unique(still.reshape(-1, 3), axis=0)) > 500 and (still < 250).any(axis=2).mean() > 0.3
+        assert browser.run("document.querySelector('#cloud').srcdoc") == ""  # nothing that needs WebGL was started
+        assert browser.complaints() == []
+    finally:
+        browser.close()
 
 
 def test_the_browser_sees_errors(tmp_path: Path):
