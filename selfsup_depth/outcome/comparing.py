@@ -9,7 +9,7 @@ from selfsup_depth.datasets import ViewDataset
 from selfsup_depth.evaluation.metrics import SCORE_NAMES
 from selfsup_depth.evaluation.paired import paired_scores, refuse_unequal
 from selfsup_depth.evaluation.protocols import Protocol
-from selfsup_depth.outcome.contender import Contender, names_of
+from selfsup_depth.outcome.contender import Contender, names_of, other_losses
 from selfsup_depth.outcome.curves import curves_of_two
 from selfsup_depth.outcome.looks import Looks, apart, comparison_example
 from selfsup_depth.outcome.tables import headline_column
@@ -39,7 +39,7 @@ def compare(first: Contender, second: Contender, dataset: ViewDataset, protocol:
         table_of(pairs, names, f"{title} scores, {pairs[0].images} images"),
         _galleries(looks, names),
         curves_of_two({name: one.run.log for name, one in zip(names, both, strict=True)}),
-        note=rule(pairs[0].images),
+        note=f"{rule(pairs[0].images)} {other_losses(first.run, second.run)}".strip(),
     )
 
 

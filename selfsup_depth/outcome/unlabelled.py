@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from selfsup_depth.config import LossConfig
 from selfsup_depth.datasets import ViewDataset
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.paired import REMEDY, paired_differences
@@ -22,12 +21,12 @@ from selfsup_depth.evaluation.photometric import (
     size_of_comparison,
 )
 from selfsup_depth.outcome.auto_masks import whole_method
-from selfsup_depth.outcome.contender import Contender, names_of
+from selfsup_depth.outcome.contender import Contender, names_of, other_losses
 from selfsup_depth.outcome.curves import curves_of_two
-from selfsup_depth.outcome.finished_run import FinishedRun
 from selfsup_depth.outcome.looks import Looks, apart, explained_example, spread
 from selfsup_depth.outcome.verdict import digits_of, rule, table_of, verdict
 from selfsup_depth.report.content import Comparison, Estimate, Gallery, Row
+from selfsup_depth.structures import STEREO, FrameId
 
 METRIC = "photometric error"
 EACH = 2  # images shown of either kind
@@ -142,9 +141,9 @@ def in_numbers(whole: ViewDataset, sides: Sides) -> Comparison:
         return in_pictures("there is no pixel that both see in another frame", sides)
     errors = np.array(list(found.values()))
     (pair,) = paired_differences([METRIC], errors[:, :1], errors[:, 1:])
-    sources = " ".join(map(str, shared_sources(*sides.judged)))
+    sources = in_words(shared_sources(*sides.judged))
     height, width = size_of_comparison(sides.judged)
-    title = f"{METRIC} of frames {sources} at {width}x{height}, {len(found)} of {len(sides.images)} images"
+    title = f"{METRIC} of {sources} at {width}x{height}, {len(found)} of {len(sides.images)} images"
     table = table_of([pair], sides.names, title)
     reference = Estimate(float(np.mean(unmoved)), digits=digits_of(pair))
     rows = (*table.rows, Row("the frames as they are", (reference, reference, None, None, None), "dim"))
@@ -155,6 +154,13 @@ def in_numbers(whole: ViewDataset, sides: Sides) -> Comparison:
         _galleries(found, whole, sides),
         note=f"{MEANING} {rule(pair.images)}",
     )
+
+
+def in_words(sources: Sequence[FrameId]) -> str:
+    """Frames that are warped, as a reader of the page calls them."""
+    in_time = [f"{frame:+d}" for frame in sources if isinstance(frame, int)]
+    parts = ["the stereo partner"] if STEREO in sources else []
+    return " and ".join([f"frame{'s' if len(in_time) > 1 else ''} {' '.join(in_time)}"] * bool(in_time) + parts)
 
 
 def _galleries(errors: Mapping[str, tuple[float, float]], whole: ViewDataset, sides: Sides) -> tuple[Gallery, ...]:
@@ -169,18 +175,3 @@ def _galleries(errors: Mapping[str, tuple[float, float]], whole: ViewDataset, si
             examples = tuple(explained_example(sides.looks, sides.names, one.name, one) for one in found)
             galleries.append(Gallery(f"Where {run} explains the image better by most", examples))
     return tuple(galleries)
-
-
-def other_losses(first: FinishedRun, second: FinishedRun) -> str:
-    """Why loss curves of the two cannot be read against each other; empty: they can."""
-    differing = [
-        f"--{option.name}" for option in fields(LossConfig)
-        if getattr(first.config.loss, option.name) != getattr(second.config.loss, option.name)
-    ]  # fmt: skip
-    if set(first.config.data.frame_ids) != set(second.config.data.frame_ids):
-        differing.append("--frame_ids")
-    if first.config.data.use_stereo != second.config.data.use_stereo:
-        differing.append("--use_stereo")
-    if not differing:
-        return ""
-    return f"The runs differ in {', '.join(differing)}: their loss curves are not of the same quantity."

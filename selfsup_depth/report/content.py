@@ -61,6 +61,7 @@ class Chart:
 
     title: str
     lines: tuple[Line, ...]
+    unit: str = ""  # what the values count
 
 
 @dataclass(frozen=True)

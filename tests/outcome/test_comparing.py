@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from selfsup_depth.config import DataConfig, LossConfig, TrainConfig
 from selfsup_depth.errors import UserError
 from selfsup_depth.outcome.comparing import shared_column
-from selfsup_depth.outcome.contender import names_of
+from selfsup_depth.outcome.contender import names_of, other_losses
 from selfsup_depth.outcome.looks import apart, choose, spread
 
 
@@ -26,6 +27,19 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path):
         names_of(runs[0], SimpleNamespace(name="mdp", folder=tmp_path / "a" / "." / "mdp"))
     runs[1].name = "other"
     assert names_of(*runs) == ("mdp", "other")
+
+
+def run(frame_ids: tuple[int, ...] = (0, -1, 1), use_stereo: bool = False, **loss: object) -> SimpleNamespace:
+    data = DataConfig(frame_ids=frame_ids, use_stereo=use_stereo)
+    return SimpleNamespace(config=TrainConfig(data=data, loss=LossConfig(**loss)))
+
+
+def test_losses_of_another_kind_are_named():
+    assert other_losses(run(), run(frame_ids=(0, 1, -1))) == ""
+    assert other_losses(run(), run(no_ssim=True, avg_reprojection=True)) == (
+        "The runs differ in --avg_reprojection, --no_ssim: their loss curves are not of the same quantity."
+    )
+    assert "--frame_ids, --use_stereo:" in other_losses(run(), run(frame_ids=(0,), use_stereo=True))
 
 
 def looks(scores: list[float | None]) -> SimpleNamespace:

@@ -8,26 +8,12 @@ import pytest
 import torch
 from stereo_footage import HEIGHT, WIDTH, write_stereo_folder
 
-from selfsup_depth.config import DataConfig, LossConfig, TrainConfig
 from selfsup_depth.datasets import DatasetRequest, ViewDataset, build_source
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.photometric import Judged
 from selfsup_depth.outcome.looks import Looks
-from selfsup_depth.outcome.unlabelled import Sides, images_of_both, in_numbers, other_losses
+from selfsup_depth.outcome.unlabelled import Sides, images_of_both, in_numbers, in_words
 from selfsup_depth.structures import STEREO, DepthPrediction, Method
-
-
-def run(frame_ids: tuple[int, ...] = (0, -1, 1), use_stereo: bool = False, **loss: object) -> SimpleNamespace:
-    data = DataConfig(frame_ids=frame_ids, use_stereo=use_stereo)
-    return SimpleNamespace(config=TrainConfig(data=data, loss=LossConfig(**loss)))
-
-
-def test_losses_of_another_kind_are_named():
-    assert other_losses(run(), run(frame_ids=(0, 1, -1))) == ""
-    assert other_losses(run(), run(no_ssim=True, avg_reprojection=True)) == (
-        "The runs differ in --avg_reprojection, --no_ssim: their loss curves are not of the same quantity."
-    )
-    assert "--frame_ids, --use_stereo:" in other_losses(run(), run(frame_ids=(0,), use_stereo=True))
 
 
 class Pictures:
@@ -96,6 +82,11 @@ def test_images_without_all_frames_are_said_to_have_none(wall):
     assert reason == "" and one.whole_images(whole) == [one.images[1]]
     one.images.pop(1)
     assert one.common_ground(wall)[1] is None
+
+
+def test_frames_in_words():
+    assert in_words((STEREO,)) == "the stereo partner" and in_words((1,)) == "frame +1"
+    assert in_words((-1, 1, STEREO)) == "frames -1 +1 and the stereo partner"
 
 
 def test_no_pixel_in_common_is_no_number(wall):

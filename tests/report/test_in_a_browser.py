@@ -71,6 +71,22 @@ def test_curves_have_lines_and_say_their_values(browser):
     assert 200 < int(step) < 350 and float(value) == pytest.approx(1 - int(step) / 499, abs=0.01)
 
 
+def test_curves_say_what_their_axes_are(browser):
+    assert browser.run("document.querySelector('#curves .counts').textContent") == f"{EVIL} parts"
+    assert "training step" in browser.run("document.querySelector('#curves svg').textContent")
+    # no label lies on another or outside of the drawing
+    boxes = browser.run(
+        "[...document.querySelectorAll('#curves svg text')].map((one) => one.getBBox()).map((b) => [b.x, b.y, b.width, "
+        "b.height])"
+    )
+    assert len(boxes) > 6
+    for i, (x, y, width, height) in enumerate(boxes):
+        assert x >= 0 and x + width <= 340 + 8 and y >= 0 and y + height <= 184
+        for other in boxes[:i]:
+            apart = x >= other[0] + other[2] or other[0] >= x + width
+            assert apart or y >= other[1] + other[3] or other[1] >= y + height
+
+
 def column(browser: Browser, index: int) -> list[str]:
     return browser.run(f"[...document.querySelectorAll('#rows tbody tr')].map((row) => row.cells[{index}].textContent)")
 
@@ -145,6 +161,35 @@ def test_without_webgl_the_clouds_are_pictures_and_the_page_says_why(tmp_path: P
         assert browser.complaints() == []
     finally:
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def resizable(tmp_path_factory) -> Iterator[Browser]:
+    """One whose window may change its size, which unsettles the clouds of the other one."""
+    pytest.importorskip("viser")
+    folder = tmp_path_factory.mktemp("resizable")
+    write_report(small_report(EVIL), folder / "report.html")
+    browser = Browser(folder / "profile", webgl=False)
+    try:
+        browser.open(folder / "report.html")
+        yield browser
+    finally:
+        browser.close()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_nothing_is_wider_than_the_window(resizable, width):
+    """Tables are pushed sideways by themselves, with the name of a row staying in view."""
+    window = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width == 400}
+    resizable.call("Emulation.setDeviceMetricsOverride", **window)
+    assert resizable.run("document.documentElement.scrollWidth") <= width
+    parts = "[...document.querySelectorAll('.picture, .chart, .fact, .warning, .note, .details td, #stills, h1, h3')]"
+    assert 0.8 * width < resizable.run(f"Math.max(...{parts}.map((one) => one.getBoundingClientRect().right))") <= width
+    table = "document.querySelector('#rows').parentElement"
+    resizable.run(f"{table}.scrollLeft = 60")
+    name = "document.querySelector('#rows td').getBoundingClientRect()"
+    assert resizable.run(f"{name}.left") == resizable.run(f"{table}.getBoundingClientRect().left")
+    assert resizable.run(f"{name}.width") > 120
 
 
 def test_the_browser_sees_errors(tmp_path: Path):

@@ -16,6 +16,8 @@ from stereo_footage import write_stereo_folder
 import make_report
 import train
 from selfsup_depth.errors import UserError
+from selfsup_depth.outcome import FinishedRun
+from selfsup_depth.outcome.curves import UNITS, curves
 
 MONO = ["--frame_ids", "0", "-1", "1"]
 STEREO = ["--frame_ids", "0", "--use_stereo"]
@@ -66,6 +68,15 @@ def test_a_training_leaves_a_report(page, trained):
     assert summary["trained_on"].startswith("cpu") and "trained on" in page
 
 
+def test_every_curve_says_what_it_counts(trained):
+    """Of everything that a training logs, but for names that only other options bring."""
+    log = FinishedRun.read(trained).log
+    charts = curves(log)
+    assert len(charts) > 12 and [chart.title for chart in charts if not chart.unit] == []
+    names = {name.partition("/")[0] for name in UNITS} - {name.partition("/")[0] for line in log for name in line}
+    assert names == {"predictive_mask", "distill", "teacher_skipped", "focal_length", "translation", "rotation"}
+
+
 def test_rows_agree_with_their_means(trained):
     summary = json.loads((trained / "validation.json").read_text())
     for column in ("aligned", "unaligned"):
@@ -112,7 +123,8 @@ def test_two_runs_side_by_side(trained, mono, tmp_path):
     assert "Where mdp is better by most" in text or "is better by most" in text
     charts = text.split('<div class="chart">')
     both = next(part for part in charts if part.startswith("<h3>validation aligned_abs_rel"))
-    assert both.count("<path") == 2
+    assert both.count("<path") == 2 and '<div class="counts">share of the true depth</div>' in both
+    assert "The runs differ in --frame_ids, --use_stereo: their loss curves are not of the same quantity." in text
 
 
 def test_a_run_without_a_unit_says_so(mono):
@@ -172,7 +184,7 @@ def against(run: Path, other: Path, tmp_path: Path) -> str:
 def test_runs_without_truth_are_compared_by_what_they_explain(blind, tmp_path):
     text = against(blind["mdp"], blind["small"], tmp_path)
     assert "3 images are too few to say which run has the better photometric error" in text
-    assert "photometric error of frames s at 96x64, 3 of 3 images" in headings(text)
+    assert "photometric error of the stereo partner at 96x64, 3 of 3 images" in headings(text)
     assert "the frames as they are" in text and "not whose depth is truer" in text
     assert "runs differ in --disable_automasking, --no_ssim: their loss curves are not of the same quantity" in text
     assert "validation loss" in headings(text) and "explains the image better by most" in text
@@ -253,10 +265,14 @@ def test_bad_input(tmp_path, trained):
 
 
 def test_of_a_run_on_prepared_data_with_depth(footage, tiny_options, tmp_path):
+    """Its held-out frames keep the neighbours that auto-masks compare, although scores need none."""
     prepared = prepare_pairs(tmp_path / "set", footage, size=(64, 96))
-    options = ["--dataset", "prepared", "--data_path", str(prepared), *tiny_options[4:], *STEREO, "--num_epochs", "1"]
-    assert train.main([*options, "--log_dir", str(tmp_path)]) == 0
+    options = ["--dataset", "prepared", "--data_path", str(prepared), *tiny_options[4:], *MONO, "--use_stereo"]
+    assert train.main([*options, "--num_epochs", "1", "--log_dir", str(tmp_path)]) == 0
     (tmp_path / "mdp" / "report.html").unlink()
     assert make_report.main(["--run", str(tmp_path / "mdp"), "--num_workers", "0", "--no_cuda"]) == 0
     assert json.loads((tmp_path / "mdp" / "validation.json").read_text())["protocol"]["name"] == "stereo_folder"
-    assert (tmp_path / "mdp" / "report.html").is_file()
+    text = unescape((tmp_path / "mdp" / "report.html").read_text())
+    ignored = [int(share) for share in re.findall(r"<span>auto-mask: (\d+) % ignored", text)]
+    assert len(ignored) == 1 and pictures(text) == 5  # of three held-out frames one has both neighbours
+    assert 0 < ignored[0] < 100 and "No auto-mask" not in text
