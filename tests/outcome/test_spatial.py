@@ -68,6 +68,7 @@ def test_a_page_does_not_grow_with_the_camera(dataset, monkeypatch):
     monkeypatch.setattr(spatial, "LARGEST", 600)
     found = clouds(looks_at(dataset, (1.0, 1.0, 1.0)), [dataset.name(0)], AS_CALIBRATED)
     assert all(400 < len(one.points) <= 600 for one in found)
+    assert off_the_wall(found[0].points, PLACES[0]) < 0.05  # its camera has shrunk with it
     assert found[1].spacing > 2.5 * 9 / FOCAL  # fewer points stand farther apart
 
 
