@@ -27,7 +27,7 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.config import TrainConfig
     from selfsup_depth.evaluation.protocols import protocol_of_validation
     from selfsup_depth.evaluation.validation import ValidationSet
-    from selfsup_depth.outcome import FinishedRun, write_run_report
+    from selfsup_depth.outcome import FinishedRun, Opponent, write_run_report
     from train import with_data
 
 
@@ -54,7 +54,7 @@ class ReportConfig:
 def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parse(ReportConfig, argv)
     run = FinishedRun.read(options.run)
-    against = FinishedRun.read(options.against) if options.against else None
+    against = opponent(FinishedRun.read(options.against), options.data_path) if options.against else None
     config = with_data(moved(run.config, options.data_path))
     dataset = build_validation_set(config)
     workers = min(options.num_workers, os.cpu_count() or 1)
@@ -66,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         output=options.output, against=against, frames=options.frames,
     )  # fmt: skip
     return 0
+
+
+def opponent(run: FinishedRun, data_path: Path | None) -> Opponent:
+    return Opponent(run, lambda: build_validation_set(with_data(moved(run.config, data_path))))
 
 
 def moved(config: TrainConfig, data_path: Path | None) -> TrainConfig:

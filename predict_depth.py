@@ -23,7 +23,7 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.datasets.request import FootageOptions
     from selfsup_depth.prediction.cameras import PictureCameras
     from selfsup_depth.prediction.engines import EngineRequest, build_engine
-    from selfsup_depth.prediction.formats import CloudLimits
+    from selfsup_depth.prediction.formats import CLOUD, CloudLimits
     from selfsup_depth.prediction.frames import Source
     from selfsup_depth.prediction.metadata import Origin
     from selfsup_depth.prediction.opening import open_source
@@ -66,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print_summary(plan, results.ledger, tally, meta)
     if tally.failures:
         of = f" of {source.length}" if source.length else ""
-        print(f"error: {results.ledger.written}{of} written", file=sys.stderr)
+        clouds = f", {tally.without_cloud} of them without a point cloud" if tally.without_cloud else ""
+        print(f"error: {results.ledger.written}{of} written{clouds}", file=sys.stderr)
     return 2 if tally.failures else 0
 
 
@@ -76,7 +77,8 @@ def run_settings(config: PredictConfig, source: Source, plan: Plan) -> RunSettin
         batch_size=config.batch_size,
         max_frames=config.max_frames,
         temporal_smoothing=config.temporal_smoothing,
-        cloud=limits if "ply" in plan.formats else None,
+        cloud=limits if CLOUD in plan.formats else None,
+        only_clouds=plan.formats == (CLOUD,) and plan.video is None,
         is_sequence=source.is_footage or plan.video is not None or config.temporal_smoothing > 0,
     )
 

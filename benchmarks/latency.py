@@ -53,7 +53,7 @@ def main() -> None:
                 }
                 seconds = alternating(engines, options.rounds)
                 ratio = seconds["onnx"] / seconds["torch"]
-                per_image = [f"{1000 * seconds[name] / batch:.0f}" for name in ("torch", "onnx")]
+                per_image = [f"{1000 * seconds[name] / batch:.1f}" for name in ("torch", "onnx")]
                 table.add_row(encoder, str(batch), *per_image, f"{ratio:.2f}")
     console = Console()
     console.print(f"{options.width}x{options.height}, CPU, {options.threads} threads, medians of {options.rounds}")

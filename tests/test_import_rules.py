@@ -30,8 +30,8 @@ ALLOWED = {
     "predictor": {"geometry", "structures", "config", "checkpoints", "methods", "image_depth"},
     "report": {"structures"},
     "evaluation": {
-        "geometry", "splits", "structures", "config", "datasets", "checkpoints", "predictor", "methods", "version",
-        "workers",
+        "geometry", "splits", "structures", "config", "datasets", "losses", "checkpoints", "predictor", "methods",
+        "version", "workers",
     },  # fmt: skip
     "export": {"checkpoints", "predictor", "version"},
     "odometry": {

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from selfsup_depth.outcome.finished_run import FinishedRun
-from selfsup_depth.outcome.showing import show_result, write_run_report
+from selfsup_depth.outcome.showing import Opponent, show_result, write_run_report
 
-__all__ = ["FinishedRun", "show_result", "write_run_report"]
+__all__ = ["FinishedRun", "Opponent", "show_result", "write_run_report"]

@@ -76,7 +76,7 @@ def _galleries(looks: Looks, masks: AutoMasks) -> tuple[tuple[Gallery, ...], lis
     if masks.why_none:
         note += f"No auto-mask: {masks.why_none}."
     else:
-        note += "Dark in the auto-mask: what looks the same without any motion, and teaches nothing."
+        note += "Dark in the auto-mask: what looks the same without motion or is in no other frame; it teaches nothing."
     if not looks.rows:
         names = spread(list(looks.index), 2 * EACH)
         gallery = Gallery("Some validation images", tuple(example(looks, masks, name) for name in names), note)

@@ -12,12 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selfsup_depth.datasets import ViewDataset
+from selfsup_depth.evaluation.photometric import Explained
 from selfsup_depth.evaluation.protocols import Protocol
 from selfsup_depth.evaluation.scoring import depth_at_size, resize_inverse_depth
 from selfsup_depth.outcome.auto_masks import AutoMasks
 from selfsup_depth.outcome.tables import headline_column
 from selfsup_depth.predictor import DepthPredictor
-from selfsup_depth.report.colours import depth_picture, depth_range, error_picture, mask_picture
+from selfsup_depth.report.colours import amount_picture, depth_picture, depth_range, error_picture, mask_picture
 from selfsup_depth.report.content import Example, Picture
 
 Row = Mapping[str, Any]  # of a summary
@@ -162,6 +163,33 @@ def comparison_example(first: Looks, second: Looks, names: tuple[str, str], imag
     )
     scores = [f"{name} {looks.score(image):.3f}" for looks, name in ((first, names[0]), (second, names[1]))]
     return Example(image, f"abs_rel: {', '.join(scores)}", pictures)
+
+
+def explained_example(
+    looks: tuple[Looks, Looks], names: tuple[str, str], image: str, explained: Explained | None = None
+) -> Example:
+    """Predictions of two runs of an image without truth, and how badly each explains it where that is known.
+
+    Where one of them is relative, the second is shown with the median of the first.
+    """
+    one, other = (run.see(image) for run in looks)
+    unit, depths = looks[0].unit, [one.depth, other.depth]
+    if not (looks[0].predictor.metric and looks[1].predictor.metric):
+        unit = f"{unit}, equal medians"
+        depths[1] = depths[1] * (np.median(depths[0]) / np.median(depths[1]))
+    near, far = depth_range(*depths)
+    shown = (depth_picture(name, depth, near, far, unit) for name, depth in zip(names, depths, strict=True))
+    pictures = [Picture("image", as_pixels(one.image)), *shown]
+    if explained is None or explained.errors is None:
+        return Example(image, "", tuple(pictures))
+    seen = explained.seen.numpy()
+    most = max(float(np.percentile(error.numpy()[seen], 98)) for error in explained.maps)
+    for name, error in zip(names, explained.maps, strict=True):
+        amounts = np.where(seen, error.numpy(), 0.0)
+        title = f"{name}: photometric error"
+        pictures.append(amount_picture(title, amounts, seen, max(most, 1e-6), "the same - different"))
+    errors = (f"{name} {error:.4f}" for name, error in zip(names, explained.errors, strict=True))
+    return Example(image, f"photometric error: {', '.join(errors)}", tuple(pictures))
 
 
 def caption(looks: Looks, name: str) -> str:

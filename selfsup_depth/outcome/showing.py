@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 
-from selfsup_depth.errors import UserError
+from selfsup_depth.datasets import ViewDataset
 from selfsup_depth.evaluation.protocols import Protocol
 from selfsup_depth.evaluation.reporting import print_result
 from selfsup_depth.evaluation.validation import ValidationSet
-from selfsup_depth.outcome.comparing import Contender, compare
+from selfsup_depth.outcome.comparing import compare
+from selfsup_depth.outcome.contender import Contender
 from selfsup_depth.outcome.finished_run import FinishedRun
 from selfsup_depth.outcome.gathering import gather
 from selfsup_depth.outcome.judging import device_name, judge, write_scores
 from selfsup_depth.outcome.looks import Looks, spread
+from selfsup_depth.outcome.unlabelled import compare_without_truth
 from selfsup_depth.predictor import DepthPredictor
 from selfsup_depth.report.page import write_report
 from selfsup_depth.report.pictures import Example, save_examples
 
 EXAMPLES = 4  # rows of the picture
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """A run to compare with, and its validation images, which are opened where there is no ground truth."""
+
+    run: FinishedRun
+    dataset: Callable[[], ViewDataset]
 
 
 def show_result(
@@ -50,7 +61,7 @@ def write_run_report(
     console: Console,
     *,
     output: Path | None = None,
-    against: FinishedRun | None = None,
+    against: Opponent | None = None,
     frames: Sequence[str] = (),
 ) -> Path:
     """Score the best checkpoint again and write its page; with `against`, beside another run.
@@ -64,14 +75,15 @@ def write_run_report(
     looks, summary = _judged(run, held_out, protocol, device, console, trained_on=run.trained_on)
     comparison = None
     if against is not None:
+        predictor = DepthPredictor.load(against.run.best, device)
+        contender = Contender(run, summary, looks.predictor)
         if protocol is None:
-            raise UserError(
-                f"{run.folder} was validated without ground-truth depth, so there are no scores of single images to "
-                "compare with --against: leave it out, or give data with depth."
-            )
-        other = Contender(against, against.scores(), DepthPredictor.load(against.best, device))
-        comparison = compare(Contender(run, summary, looks.predictor), other, held_out.dataset, protocol)
-    name = "report.html" if against is None else f"report_against_{against.name}.html"
+            other = Contender(against.run, {}, predictor)
+            comparison = compare_without_truth(contender, other, held_out.dataset, against.dataset())
+        else:
+            other = Contender(against.run, against.run.scores(), predictor)
+            comparison = compare(contender, other, held_out.dataset, protocol)
+    name = "report.html" if against is None else f"report_against_{against.run.name}.html"
     page = output or run.folder / name
     write_report(gather(run, looks, summary, frames=frames, comparison=comparison), page)
     console.print(f"report: {page}", highlight=False, markup=False)

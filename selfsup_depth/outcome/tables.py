@@ -101,7 +101,7 @@ def _by_distance(summary: Summary) -> Table | None:
     rows.append(Row("images", tuple(str(means[f"abs_rel {label}"]["images"]) for label in shown), "dim"))
     note = (
         f"{summary['headline']['column']}, by the true distance of a pixel; each image that has such pixels counts the "
-        "same. A bias above 0 is seen too far."
+        "same. Where the bias is above 0, depth is seen too far."
     )
     return Table("By distance", tuple(shown), tuple(rows), note[0].upper() + note[1:])
 

@@ -120,6 +120,7 @@ def write_ply(path: Path, picture: DepthPicture) -> dict[str, Any]:
     }
 
 
+CLOUD = "ply"  # the one that needs a camera
 FORMATS: dict[str, Format] = {
     "npy": Format("_depth.npy", write_npy),
     "color": Format("_depth.png", write_color),
@@ -127,7 +128,7 @@ FORMATS: dict[str, Format] = {
     "png16_kitti": Format("_depth_kitti.png", write_png16_kitti, metres_only="metres * 256"),
     "tiff": Format("_depth.tiff", write_tiff),
     "side_by_side": Format("_side_by_side.png", write_side_by_side),
-    "ply": Format("_depth.ply", write_ply),
+    CLOUD: Format("_depth.ply", write_ply),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from selfsup_depth.errors import UserError
 from selfsup_depth.prediction.cameras import PictureCamera
 from selfsup_depth.prediction.colours import side_by_side
-from selfsup_depth.prediction.formats import FORMATS, DepthPicture
+from selfsup_depth.prediction.formats import CLOUD, FORMATS, DepthPicture
 from selfsup_depth.prediction.frames import Frame
 from selfsup_depth.prediction.ledger import FileFacts, Ledger
 from selfsup_depth.prediction.metadata import Origin, camera_facts, write_sidecar
@@ -61,6 +61,8 @@ class Results:
         facts: dict[str, dict[str, Any]] = {}
         try:
             for output in self._plan.formats:
+                if output == CLOUD and picture.camera is None:
+                    continue  # said in the tally; the others need no camera
                 path = self._plan.file(frame.name, output)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 facts[output] = {"file": path.name, **FORMATS[output].write(path, picture)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -37,6 +36,7 @@ class RunSettings:
     max_frames: int | None = None
     temporal_smoothing: float = 0.0
     cloud: CloudLimits | None = None  # None: no point clouds
+    only_clouds: bool = False  # nothing else: a picture without a camera has nothing to write
     is_sequence: bool = False  # pictures follow each other in time: colours are steady, cuts are looked for
 
 
@@ -48,6 +48,7 @@ class Tally:
     failures: list[UserError] = field(default_factory=list)
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # kind -> one for each picture
     camera_sources: set[str] = field(default_factory=set)
+    without_cloud: int = 0  # of the predicted ones, for want of a camera
     network_s: float = 0.0
     total_s: float = 0.0
 
@@ -89,17 +90,21 @@ class Run:
         """The pictures that can be read, with their cameras where those are needed, or known anyway."""
         needed = self._settings.cloud is not None
         for number, future in enumerate(decoded):
+            frame: Frame | None = None
+            camera: PictureCamera | None = None
             try:
                 frame = future.result()
                 camera = self._cameras.of(frame) if needed else self._cameras.told(frame)
             except UserError as error:
-                camera_of_all = number == 0 and needed and _was_decoded(future)
+                camera_of_all = number == 0 and frame is not None
                 if self._source.length == 1 or camera_of_all:
                     raise
                 self.tally.failures.append(error)  # one bad picture is no reason to leave the others out
                 self._results.ledger.left_out.append(str(error))
-                advance()
-                continue
+                if frame is None or self._settings.only_clouds:
+                    advance()
+                    continue
+                self.tally.without_cloud += 1
             self._warn(frame)
             if needed and camera is not None:
                 self.tally.camera_sources.add(camera.source)
@@ -162,7 +167,3 @@ def _at_most(jobs: Iterator[Decode], count: int | None) -> Iterator[Decode]:
         close = getattr(jobs, "close", None)
         if close is not None:
             close()
-
-
-def _was_decoded(future: Future[Frame]) -> bool:
-    return future.exception() is None

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from selfsup_depth.report.content import Chart, Line
 
-WIDTH, HEIGHT = 340, 170
-LEFT, RIGHT, TOP, BOTTOM = 48, 8, 8, 22
+WIDTH, HEIGHT = 340, 184
+LEFT, RIGHT, TOP, BOTTOM = 48, 8, 8, 36
 #: Points of a drawn line; longer curves are averaged over equal stretches of steps.
 POINTS = 240
 FEW = 12
@@ -39,6 +39,7 @@ class Tick:
 @dataclass(frozen=True)
 class DrawnChart:
     title: str
+    unit: str
     lines: tuple[DrawnLine, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -78,6 +79,7 @@ def draw_chart(chart: Chart) -> DrawnChart | None:
     ]
     return DrawnChart(
         chart.title,
+        chart.unit,
         tuple(lines),
         tuple(Tick(across(x), _short(x)) for x in _ticks(x0, x1, 5)),
         tuple(Tick(down(y), _short(y)) for y in _ticks(y0, y1, 4)),

@@ -16,6 +16,7 @@ from selfsup_depth.report.content import ColourBar, Picture
 LARGEST_WIDTH = 640
 DEPTH_COLOURS = "magma_r"  # near is bright
 ERROR_COLOURS = "RdBu"  # red: seen too near, blue: too far
+AMOUNT_COLOURS = "viridis"
 WORST_ERROR = 0.5  # of the true depth: the ends of the colours
 #: Values of the ticks, per power of ten: the first set that has three of them in the range.
 ROUND = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), tuple(np.arange(1, 10, 0.2)), tuple(np.arange(1, 10, 0.05)))
@@ -63,6 +64,12 @@ def error_picture(title: str, prediction: np.ndarray, truth: np.ndarray) -> Pict
     worst = f"{WORST_ERROR:.0%}"
     bar = ColourBar(ERROR_COLOURS, ((0.0, f"-{worst}"), (0.5, "0"), (1.0, f"+{worst}")), "too near - too far")
     return Picture(title, _coloured(error / (2 * WORST_ERROR) + 0.5, known, ERROR_COLOURS), bar)
+
+
+def amount_picture(title: str, amounts: np.ndarray, known: np.ndarray, most: float, label: str) -> Picture:
+    """Amounts [H, W] from 0 to `most`; grey where they are not known [H, W]."""
+    ticks = tuple((at, f"{at * most:.2g}") for at in (0.0, 0.5, 1.0))
+    return Picture(title, _coloured(amounts / most, known, AMOUNT_COLOURS), ColourBar(AMOUNT_COLOURS, ticks, label))
 
 
 def mask_picture(title: str, image: np.ndarray, kept: np.ndarray) -> Picture:

@@ -61,6 +61,7 @@ class Chart:
 
     title: str
     lines: tuple[Line, ...]
+    unit: str = ""  # what the values count
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Comparison:
 
     names: tuple[str, str]
     sentence: str
-    table: Table
+    table: Table | None  # None: there is no number to compare by, and `sentence` says why
     galleries: tuple[Gallery, ...] = ()
     charts: tuple[Chart, ...] = ()
     note: str = ""

@@ -17,6 +17,7 @@ from selfsup_depth.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH,
 from selfsup_depth.report.clouds import why_no_viewer, write_scenes
 from selfsup_depth.report.colours import data_uri, gradient
 from selfsup_depth.report.content import Cell, Cloud, Estimate, Report
+from selfsup_depth.report.stills import still_of
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -70,7 +71,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "shown": shown, "picture": data_uri, "gradient": gradient, "data": as_data, "drawn": draw_charts,
-        "interval": interval,
+        "interval": interval, "still": still_of,
     }  # fmt: skip
     return environment
 

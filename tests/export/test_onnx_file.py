@@ -62,6 +62,18 @@ def test_depth_is_that_of_the_checkpoint_at_any_batch(files, predictor, name, ba
     assert parity(predictor, load_onnx(files / f"{name}.onnx"), batch=batch) < 1e-4
 
 
+def test_the_default_network_is_exported_too(tmp_path):
+    """resnet18 with its four scales; the tests around use a smaller one."""
+    default = meta(encoder="resnet18", scales=(0, 1, 2, 3))
+    torch.manual_seed(0)
+    predictor = DepthPredictor(build_method("monodepth2", depth_only_request(default)), default, torch.device("cpu"))
+    export_onnx(predictor, tmp_path / "depth.onnx", dynamic_size=True)
+    network = load_onnx(tmp_path / "depth.onnx")
+    assert parity(predictor, network, batch=3) < 1e-4
+    images = torch.rand(1, 3, 128, 64, generator=torch.Generator().manual_seed(1))
+    np.testing.assert_allclose(network.depth(images.numpy()), predictor.method.predict(images).depth, rtol=1e-4)
+
+
 def test_a_free_size_gives_what_the_network_gives_at_that_size(files, predictor):
     images = torch.rand(2, 3, 96, 160, generator=torch.Generator().manual_seed(1))
     own = predictor.method.predict(images).depth.numpy()

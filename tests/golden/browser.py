@@ -22,11 +22,13 @@ import numpy as np
 from PIL import Image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-#: No window, and WebGL by the CPU; without a sandbox, which containers do not have.
+#: No window; without a sandbox, which containers do not have. WebGL is by the CPU.
 OPTIONS = (
     "--headless=new", "--no-sandbox", "--no-first-run", "--disable-extensions", "--disable-background-networking",
-    "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--remote-debugging-pipe",
+    "--remote-debugging-pipe",
 )  # fmt: skip
+WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+NO_WEBGL = ("--disable-gpu", "--disable-3d-apis")
 PATIENCE = 40.0  # seconds
 PIPES = """
 import os, sys
@@ -43,13 +45,13 @@ def find_browser() -> str | None:
 class Browser:
     """One page. `events` is everything that the browser reported."""
 
-    def __init__(self, profile: Path, width: int = 1200, height: int = 900) -> None:
+    def __init__(self, profile: Path, width: int = 1200, height: int = 900, *, webgl: bool = True) -> None:
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
         # above 10, so that neither is in the way when they are put where the browser looks for them, at 3 and 4
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_browser, from_browser)]
         own = [f"--user-data-dir={profile}", f"--window-size={width},{height}"]
-        words = [find_browser(), *OPTIONS, *own, "about:blank"]
+        words = [find_browser(), *OPTIONS, *(WEBGL if webgl else NO_WEBGL), *own, "about:blank"]
         self._process = subprocess.Popen(
             [sys.executable, "-c", PIPES, *map(str, ends), *words],
             pass_fds=ends, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

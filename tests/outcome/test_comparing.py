@@ -7,28 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from selfsup_depth.evaluation.paired import paired_difference
-from selfsup_depth.outcome.comparing import shared_column, short_names, verdict
+from selfsup_depth.config import DataConfig, LossConfig, TrainConfig
+from selfsup_depth.errors import UserError
+from selfsup_depth.outcome.comparing import shared_column
+from selfsup_depth.outcome.contender import names_of, other_losses
 from selfsup_depth.outcome.looks import apart, choose, spread
-
-HARD = np.linspace(0.1, 0.5, 30)
-NOISE = np.random.default_rng(0).normal(0, 0.01, 30)
-
-
-def test_a_clear_winner_is_named():
-    better = paired_difference("abs_rel", HARD, HARD - 0.02 + 0.1 * NOISE)
-    means = f"means 0.300 and {better.means[1]:.3f}; difference -0.02"
-    sentence = f"other has a better abs_rel than mdp on 30 of 30 images ({means}"
-    assert verdict(better, ("mdp", "other")).startswith(sentence)
-    assert verdict(paired_difference("abs_rel", HARD, HARD + 0.02), ("mdp", "other")).startswith("mdp has a better")
-    assert verdict(paired_difference("a1", HARD, HARD + 0.02), ("mdp", "other")).startswith("other has a better a1")
-
-
-def test_chance_has_no_winner():
-    assert verdict(paired_difference("abs_rel", HARD, HARD + NOISE), ("mdp", "other")).startswith(
-        "No clear difference in abs_rel on these 30 images: "
-    )
-    assert verdict(paired_difference("abs_rel", HARD, HARD), ("mdp", "other")).startswith("Both runs have the same")
 
 
 def test_metres_are_compared_with_metres_only():
@@ -37,11 +20,26 @@ def test_metres_are_compared_with_metres_only():
     assert shared_column(metric, mono) == shared_column(mono, metric) == shared_column(mono, mono) == "aligned"
 
 
-def test_runs_of_one_name_are_told_apart_by_their_folders():
-    runs = [SimpleNamespace(name=name, folder=f"{folder}/{name}") for folder, name in (("a", "mdp"), ("b", "mdp"))]
-    assert short_names(*runs) == ("a/mdp", "b/mdp")
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    runs = [SimpleNamespace(name="mdp", folder=tmp_path / folder / "mdp") for folder in ("a", "b")]
+    assert names_of(*runs) == (str(tmp_path / "a" / "mdp"), str(tmp_path / "b" / "mdp"))
+    with pytest.raises(UserError, match=r"--against .*mdp is the run itself: give another run"):
+        names_of(runs[0], SimpleNamespace(name="mdp", folder=tmp_path / "a" / "." / "mdp"))
     runs[1].name = "other"
-    assert short_names(*runs) == ("mdp", "other")
+    assert names_of(*runs) == ("mdp", "other")
+
+
+def run(frame_ids: tuple[int, ...] = (0, -1, 1), use_stereo: bool = False, **loss: object) -> SimpleNamespace:
+    data = DataConfig(frame_ids=frame_ids, use_stereo=use_stereo)
+    return SimpleNamespace(config=TrainConfig(data=data, loss=LossConfig(**loss)))
+
+
+def test_losses_of_another_kind_are_named():
+    assert other_losses(run(), run(frame_ids=(0, 1, -1))) == ""
+    assert other_losses(run(), run(no_ssim=True, avg_reprojection=True)) == (
+        "The runs differ in --avg_reprojection, --no_ssim: their loss curves are not of the same quantity."
+    )
+    assert "--frame_ids, --use_stereo:" in other_losses(run(), run(frame_ids=(0,), use_stereo=True))
 
 
 def looks(scores: list[float | None]) -> SimpleNamespace:

@@ -267,6 +267,26 @@ def test_a_picture_without_a_camera_is_left_out_of_the_clouds(predict, tmp_path,
         predict(tmp_path / "photos", "--outputs", "ply")
 
 
+def test_a_picture_without_a_camera_keeps_its_other_files(predict, tmp_path, save, capsys):
+    """A calibration is of one size: pictures of another one have their depth, and no cloud."""
+    save(tmp_path / "photos" / "a.png", 90)
+    save(tmp_path / "photos" / "b.png", np.full((WIDTH, HEIGHT), 90, np.uint8))
+    camera = {"image_width": WIDTH, "image_height": HEIGHT, "fx": 50, "fy": 50, "cx": 32, "cy": 24}
+    (tmp_path / "calib.json").write_text(json.dumps({**camera, "pixel_origin": "corner"}))
+    options = ["--calibration", tmp_path / "calib.json", "--outputs", "npy", "ply", "side_by_side"]
+    assert predict(tmp_path / "photos", *options) == 2
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.glob("*.ply")) == ["a_depth.ply"]
+    assert np.load(out / "b_depth.npy").shape == (WIDTH, HEIGHT)
+    assert list(read_json(out / "b.json")["outputs"]) == ["npy"] and read_json(out / "b.json")["intrinsics"] is None
+    assert list(read_json(out / "a.json")["outputs"]) == ["npy", "ply"]
+    assert cv2.VideoCapture(str(out / "photos_side_by_side.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 2
+    errors = capsys.readouterr().err
+    assert "b.png has 48x64, another shape" in errors
+    assert "error: 2 of 2 written, 1 of them without a point cloud" in errors
+    assert len(read_json(out / "photos_side_by_side.json")["left_out"]) == 1
+
+
 class Camera:
     """Stands for a webcam of a still picture, beside the real reader of files."""
 

@@ -50,7 +50,7 @@ def small_report(word: str = "street") -> Report:
     )
     gallery = Gallery(f"{word} best", (Example(f"{word} 1 l", f"{word} 0.25", pictures),), f"{word} note")
     lines = (Line(f"{word} a", range(500), np.linspace(1, 0, 500)), Line("b", [0, 9], [0.2, 0.1]))
-    chart = Chart(f"{word} loss", lines)
+    chart = Chart(f"{word} loss", lines, f"{word} parts")
     names = (f"{word} 1", f"{word} 2")
     return Report(
         title=f"{word} run",

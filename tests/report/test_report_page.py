@@ -107,7 +107,10 @@ def test_without_the_viewer_the_page_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", missing)
     text = render(small_report())
     assert "pip install &#39;selfsup-depth[viz]&#39;" in text and "<iframe" not in text
-    assert "In space, street 1" in text
+    assert "In space, street 1" in text and "no WebGL" not in text
+    assert "The clouds are shown as pictures instead." in text
+    stills = Elements(text[text.index('<div id="stills">') : text.index('id="curves"')])
+    assert [tag for tag, _ in stills.tags].count("img") == 2
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.0.16")
     text = render(small_report())
     assert "needs viser 1.1 or newer, and found viser 1.0.16: pip install" in text and "<iframe" not in text

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from prepared_sets import prepare_pairs
+from stereo_footage import write_stereo_folder
 
 import make_report
 import train
 from selfsup_depth.errors import UserError
+from selfsup_depth.outcome import FinishedRun
+from selfsup_depth.outcome.curves import UNITS, curves
 
 MONO = ["--frame_ids", "0", "-1", "1"]
 STEREO = ["--frame_ids", "0", "--use_stereo"]
@@ -36,6 +39,11 @@ def page(trained) -> str:
 
 def copy_of(run: Path, folder: Path) -> Path:
     return Path(shutil.copytree(run, folder / run.name))
+
+
+def pictures(text: str) -> int:
+    """Of galleries; those of clouds do not count."""
+    return text[: text.index('id="clouds"')].count('src="data:image/webp')
 
 
 def headings(text: str) -> list[str]:
@@ -60,6 +68,15 @@ def test_a_training_leaves_a_report(page, trained):
     assert summary["trained_on"].startswith("cpu") and "trained on" in page
 
 
+def test_every_curve_says_what_it_counts(trained):
+    """Of everything that a training logs, but for names that only other options bring."""
+    log = FinishedRun.read(trained).log
+    charts = curves(log)
+    assert len(charts) > 12 and [chart.title for chart in charts if not chart.unit] == []
+    names = {name.partition("/")[0] for name in UNITS} - {name.partition("/")[0] for line in log for name in line}
+    assert names == {"predictive_mask", "distill", "teacher_skipped", "focal_length", "translation", "rotation"}
+
+
 def test_rows_agree_with_their_means(trained):
     summary = json.loads((trained / "validation.json").read_text())
     for column in ("aligned", "unaligned"):
@@ -73,7 +90,7 @@ def test_rows_agree_with_their_means(trained):
 
 def test_three_images_with_all_their_pictures(page):
     # the best one and the others, each with image, prediction, truth, error and auto-mask
-    assert page.count('src="data:image/webp') == 5 * 3 and page.count("% ignored (dark)</span>") == 3
+    assert pictures(page) == 5 * 3 and page.count("% ignored (dark)</span>") == 3
 
 
 def test_it_is_made_anew_with_chosen_frames(trained, tmp_path, capsys):
@@ -102,11 +119,12 @@ def test_two_runs_side_by_side(trained, mono, tmp_path):
     text = unescape(raw)
     assert "<h1>mdp against <script>alert(1)<</h1>" in text
     assert "aligned scores, 3 images" in text  # the second run knows no metres
-    assert re.search(r"(has a better abs_rel than|No clear difference in abs_rel).*Wilcoxon p = [\d.]+\)", text)
+    assert re.search(r"3 images are too few to say which run has the better abs_rel:.*; p = [\d.]+\)", text)
     assert "Where mdp is better by most" in text or "is better by most" in text
     charts = text.split('<div class="chart">')
     both = next(part for part in charts if part.startswith("<h3>validation aligned_abs_rel"))
-    assert both.count("<path") == 2
+    assert both.count("<path") == 2 and '<div class="counts">share of the true depth</div>' in both
+    assert "The runs differ in --frame_ids, --use_stereo: their loss curves are not of the same quantity." in text
 
 
 def test_a_run_without_a_unit_says_so(mono):
@@ -134,26 +152,63 @@ def test_runs_of_other_images_are_refused(trained, tmp_path):
         make_report.main(["--run", str(trained), "--against", str(other), "--num_workers", "0"])
 
 
-@pytest.fixture
-def without_truth(own_footage, tmp_path, tiny_options) -> Path:
+@pytest.fixture(scope="session")
+def blind(tmp_path_factory, tiny_options) -> dict[str, Path]:
+    """Runs on footage without depth: stereo, the same with another loss at another size, and video alone."""
+    data, log_dir = write_stereo_folder(tmp_path_factory.mktemp("blind")), tmp_path_factory.mktemp("blind_runs")
     for part in ("train", "val"):
-        shutil.rmtree(own_footage / part / "depth")
-    options = ["--data_path", str(own_footage), "--log_dir", str(tmp_path), "--num_epochs", "1"]
-    assert train.main([*tiny_options, *STEREO, *options]) == 0
-    return tmp_path / "mdp"
+        shutil.rmtree(data / part / "depth")
+    other = ["--no_ssim", "--disable_automasking", "--width", "64"]
+    for name, options in (("mdp", STEREO), ("small", [*STEREO, *other]), ("video", MONO)):
+        where = ["--data_path", str(data), "--log_dir", str(log_dir), "--model_name", name, "--num_epochs", "1"]
+        assert train.main([*tiny_options, *options, *where]) == 0
+    return {name: log_dir / name for name in ("mdp", "small", "video")}
 
 
-def test_footage_without_truth_still_has_a_report(without_truth, trained):
-    text = unescape((without_truth / "report.html").read_text())
+def test_footage_without_truth_still_has_a_report(blind):
+    text = unescape((blind["mdp"] / "report.html").read_text())
     assert "has no ground-truth depth, so there are no depth scores" in text
     assert "training loss on validation images" in text
     assert not {"Scores", "By distance", "Every image"} & set(headings(text))
     assert {"Some validation images", "In space", "validation loss", "validation reprojection"} <= set(headings(text))
-    assert text.count('src="data:image/webp') == 3 * 3  # image, prediction, auto-mask
-    with pytest.raises(UserError, match="was validated without ground-truth depth, so there are no scores"):
-        make_report.main(["--run", str(without_truth), "--against", str(trained), "--num_workers", "0"])
+    assert pictures(text) == 3 * 3  # image, prediction, auto-mask
+
+
+def against(run: Path, other: Path, tmp_path: Path) -> str:
+    output = tmp_path / "page.html"
+    options = ["--run", str(run), "--against", str(other), "--output", str(output), "--num_workers", "0", "--no_cuda"]
+    assert make_report.main(options) == 0
+    return unescape(output.read_text())
+
+
+def test_runs_without_truth_are_compared_by_what_they_explain(blind, tmp_path):
+    text = against(blind["mdp"], blind["small"], tmp_path)
+    assert "3 images are too few to say which run has the better photometric error" in text
+    assert "photometric error of the stereo partner at 96x64, 3 of 3 images" in headings(text)
+    assert "the frames as they are" in text and "not whose depth is truer" in text
+    assert "runs differ in --disable_automasking, --no_ssim: their loss curves are not of the same quantity" in text
+    assert "validation loss" in headings(text) and "explains the image better by most" in text
+    assert text.count(">mdp: photometric error</span>") == text.count(">small: photometric error</span>") >= 2
+    table = text.split('class="scores"')[1].split("</table>")[0]
+    first, second = (float(value) for value in re.findall(r"<td>([\d.]+)</td>", table)[:2])
+    text = against(blind["small"], blind["mdp"], tmp_path)
+    table = text.split('class="scores"')[1].split("</table>")[0]
+    assert [float(value) for value in re.findall(r"<td>([\d.]+)</td>", table)[:2]] == [second, first]
+
+
+def test_runs_that_warp_nothing_in_common_are_shown_and_not_counted(blind, tmp_path):
+    text = against(blind["mdp"], blind["video"], tmp_path)
+    assert (
+        "There is no number to compare these runs by: one was trained on frames 0 s, the other on frames 0 -1 1, and "
+        "no frame is warped by both. Look at their curves and predictions." in text
+    )
+    assert 'class="scores"' not in text and "metres, equal medians" in text
+    assert "differ in --frame_ids, --use_stereo: their loss curves" in text
+
+
+def test_a_run_without_truth_has_no_scores_to_compare(blind, trained):
     with pytest.raises(UserError, match="validation.json is missing, so .* cannot be compared"):
-        make_report.main(["--run", str(trained), "--against", str(without_truth), "--num_workers", "0"])
+        make_report.main(["--run", str(trained), "--against", str(blind["mdp"]), "--num_workers", "0"])
 
 
 def test_a_run_without_auto_masks_says_why(own_footage, tmp_path, tiny_options):
@@ -210,10 +265,14 @@ def test_bad_input(tmp_path, trained):
 
 
 def test_of_a_run_on_prepared_data_with_depth(footage, tiny_options, tmp_path):
+    """Its held-out frames keep the neighbours that auto-masks compare, although scores need none."""
     prepared = prepare_pairs(tmp_path / "set", footage, size=(64, 96))
-    options = ["--dataset", "prepared", "--data_path", str(prepared), *tiny_options[4:], *STEREO, "--num_epochs", "1"]
-    assert train.main([*options, "--log_dir", str(tmp_path)]) == 0
+    options = ["--dataset", "prepared", "--data_path", str(prepared), *tiny_options[4:], *MONO, "--use_stereo"]
+    assert train.main([*options, "--num_epochs", "1", "--log_dir", str(tmp_path)]) == 0
     (tmp_path / "mdp" / "report.html").unlink()
     assert make_report.main(["--run", str(tmp_path / "mdp"), "--num_workers", "0", "--no_cuda"]) == 0
     assert json.loads((tmp_path / "mdp" / "validation.json").read_text())["protocol"]["name"] == "stereo_folder"
-    assert (tmp_path / "mdp" / "report.html").is_file()
+    text = unescape((tmp_path / "mdp" / "report.html").read_text())
+    ignored = [int(share) for share in re.findall(r"<span>auto-mask: (\d+) % ignored", text)]
+    assert len(ignored) == 1 and pictures(text) == 5  # of three held-out frames one has both neighbours
+    assert 0 < ignored[0] < 100 and "No auto-mask" not in text

@@ -72,7 +72,10 @@ for (const svg of document.querySelectorAll(".chart svg")) {
 /* ---- in space: one frame, into which the chosen scene is put when it comes into view ---- */
 (() => {
   const frame = document.getElementById("cloud");
-  if (!frame) return;
+  if (!frame || !document.createElement("canvas").getContext("webgl2")) return; // the pictures stay, and say why
+  document.getElementById("no-webgl").hidden = true;
+  document.getElementById("turning").hidden = false;
+  document.getElementById("stills").classList.add("paper");
   const scenes = JSON.parse(document.getElementById("scenes").textContent);
   const buttons = [...document.querySelectorAll("[data-scene]")];
   const enter = document.getElementById("enter");
