@@ -133,5 +133,5 @@ def test_pictures_that_the_training_camera_cannot_have_taken(meta, frame):
 
 def test_a_lens_with_distortion_is_refused(meta, frame, tmp_path):
     write_calibration(tmp_path, distortion=[-0.2, 0.0, 0.0, 0.0])
-    with pytest.raises(UserError, match="describes a lens with distortion, .*undistort the pictures first"):
+    with pytest.raises(UserError, match="describes a lens with distortion, .*add --undistort"):
         PictureCameras(FootageOptions(), None, meta()).of(frame())
