@@ -38,8 +38,8 @@ class PictureCamera:
 class PictureCameras:
     """Finds the camera of each picture.
 
-    In this order: --calibration, a calibration beside the pictures or one folder higher, --fov, the picture's
-    EXIF, the training camera where the checkpoint knows it.
+    In this order: --calibration, a calibration beside the pictures or one folder higher (two of left/ and right/, as
+    of `val/left`), --fov, the picture's EXIF, the training camera where the checkpoint knows it.
     """
 
     def __init__(
@@ -128,8 +128,8 @@ class PictureCameras:
 
     def _rig(self, frame: Frame, size: tuple[int, int]) -> CameraRig:
         """Of pictures of `size` (height, width)."""
-        folder = frame.path.parent if frame.path is not None else self._folder
-        return self._finder.find(folder or Path(), frame.path, (size[1], size[0]))
+        folder = frame.path.parent if frame.path is not None else self._folder or Path()
+        return self._finder.find(folder, frame.path, (size[1], size[0]), highest=_highest(folder))
 
     def _training_camera(self, frame: Frame, size: tuple[int, int]) -> PictureCamera | None:
         """The training camera, taking for granted that it made these pictures too."""
@@ -155,8 +155,16 @@ def _is_described(folder: Path | None, image: Path | None) -> bool:
 
 
 def _calibration_near(folder: Path) -> Path | None:
-    """The calibration file in a folder, or in the one above."""
-    return next((file for place in (folder, folder.absolute().parent) if (file := calibration_in(place))), None)
+    """The calibration file in a folder of pictures, or above it up to the last folder in which training looks."""
+    own, highest = folder.absolute(), _highest(folder)
+    places = [own, *(place for place in own.parents if place == highest or highest in place.parents)]
+    return next((file for place in places if (file := calibration_in(place))), None)
+
+
+def _highest(folder: Path) -> Path:
+    """One folder above the frames; of `left/` or `right/` above the folder that holds both."""
+    own = folder.absolute()
+    return own.parent.parent if own.name in ("left", "right") else own.parent
 
 
 def _side_of(rig: CameraRig, image: Path | None) -> Side:
