@@ -32,6 +32,8 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.prediction.results import Results
     from selfsup_depth.prediction.run import Run, RunSettings
     from selfsup_depth.prediction.summary import print_summary
+    from selfsup_depth.preparation.seen_pictures import PinholeViews
+    from selfsup_depth.structures import STEREO
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,13 +81,16 @@ def run_settings(config: PredictConfig, source: Source, plan: Plan) -> RunSettin
         temporal_smoothing=config.temporal_smoothing,
         cloud=limits if CLOUD in plan.formats else None,
         only_clouds=plan.formats == (CLOUD,) and plan.video is None,
+        stereo_layout=config.stereo_layout,
         is_sequence=source.is_footage or plan.video is not None or config.temporal_smoothing > 0,
     )
 
 
 def cameras_of(config: PredictConfig, source: Source, meta: CheckpointMeta) -> PictureCameras:
     folder = None if source.is_live else config.image_path.absolute().parent
-    return PictureCameras(FootageOptions(calibration=config.calibration, fov=config.fov), folder, meta)
+    options = FootageOptions(calibration=config.calibration, fov=config.fov, baseline=config.baseline)
+    views = PinholeViews(stereo=STEREO in meta.frame_ids) if config.undistort else None
+    return PictureCameras(options, folder, meta, views)
 
 
 def script() -> None:

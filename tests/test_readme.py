@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from colmap_files import MANY, write_colmap
 from stereo_footage import write_stereo_folder
 from video_files import wall_walk, write_video
 
@@ -103,6 +104,7 @@ def places(tmp_path_factory, kitti, small_rooms) -> dict[str, str]:
     assert prepare_data.main([*prepare, *SMALLER["prepare_data.py"].split()]) == 0
     return {
         "RIG": str(pairs), "PREPARED": str(folder / "prepared"),
+        "PROJECT": str(write_colmap(folder / "project", 12, pixels=MANY)),
         "VIDEO": str(write_video(folder / "video" / "wall.mp4", wall_walk(24))),
         "runs/mdp": str(folder / "start" / "mdp"), "runs/other": str(folder / "start" / "other"),
         "depth.onnx": str(folder / "depth.onnx"),

@@ -7,9 +7,9 @@ An item is `<sequence> <number> l`: `cam0/walk_0012.jpg` is number 12 of the seq
 are the images of a sequence in order of their numbers; a gap in the numbers means that frames are missing between.
 Images that COLMAP did not register are left out and counted. A list may also name an image by its path below images/.
 
-The unit of a reconstruction is arbitrary: poses and sparse points are up to one factor, as is what is learnt from
-one camera. Nothing here is in metres, which is why the sparse points are no ground truth: `has_depth_maps` is
-False, and `sparse_depth` is there for who aligns before comparing.
+The unit of a reconstruction is arbitrary: poses and points are up to one factor, as is what is learnt from one
+camera. Nothing here is in metres (`poses_up_to_scale`): the points that an image sees are its true depth for who
+aligns before comparing.
 
 Images have to be without distortion: the networks' geometry is a pinhole camera's.
 """
@@ -46,6 +46,8 @@ MEANINGLESS = {
     "min_motion": BY_PREPARATION,
 }
 UNREGISTERED = "not registered in {}"
+#: An image is scored after its median depth is aligned, of which a handful of points would be proof of anything.
+FEWEST_POINTS = 20
 
 
 class ColmapProject(FootageSource):
@@ -53,7 +55,8 @@ class ColmapProject(FootageSource):
 
     name = "colmap"
     describes_lenses = True
-    #: lengths of `world_T_camera` and `sparse_depth` are in the reconstruction's own unit, not in metres
+    has_depth_maps = True
+    #: lengths of `world_T_camera` and `depth` are in the reconstruction's own unit, not in metres
     poses_up_to_scale = True
 
     def __init__(self, request: DatasetRequest) -> None:
@@ -120,12 +123,16 @@ class ColmapProject(FootageSource):
         """[4, 4] float64, camera to world, in the reconstruction's unit: up to scale, as `poses_up_to_scale` says."""
         return torch.from_numpy(self.model.images[self.image_name(view)].world_T_camera)
 
-    def sparse_depth(self, view: SplitLine) -> np.ndarray:
-        """Depth of the points that an image sees, float32 [h, w] at the size that COLMAP saw, 0 = none.
+    def has_depth(self, item: SplitLine) -> bool:
+        name = self._ordered.name(_place(item))
+        return name is not None and self.model.sees_points(name, FEWEST_POINTS)
+
+    def depth(self, item: SplitLine) -> np.ndarray:
+        """Depth of the points that an image sees, float32 [h, w] of the shape that COLMAP saw, 0 = none.
 
         Up to scale, in the unit of `world_T_camera`. Raises UserError when the points are missing or damaged.
         """
-        return self.model.sparse_depth(self.image_name(view))
+        return self.model.sparse_depth(self.image_name(item))
 
     def rig(self, view: SplitLine) -> CameraRig:
         """The camera by which an image was recorded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ from selfsup_depth.errors import UserError
 PLACES = ("sparse/0", "sparse")
 #: COLMAP itself prefers the binary one of two.
 READERS = {".bin": colmap_binary, ".txt": colmap_text}
+#: Pixels of a map of sparse depth: a loader holds hundreds of them.
+LARGEST_MAP = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,26 @@ class ColmapModel:
         camera_T_world = self.images[image].camera_T_world
         return seen["pixel"][known], world @ camera_T_world[:3, :3].T + camera_T_world[:3, 3]
 
+    def sees_points(self, image: str, fewest: int) -> bool:
+        """Whether an image sees so many points; of a model without a file of points none does.
+
+        Raises UserError when a file is damaged.
+        """
+        if not self._points_file.is_file():
+            return False
+        return sum(point in self._points for point in self._sightings[image]["point"].tolist()) >= fewest
+
     def sparse_depth(self, image: str) -> np.ndarray:
         """Depth of those points, float32 [h, w], 0 = none. Of two points in one pixel, the nearer one counts.
 
+        The map has the shape of the image and at most LARGEST_MAP pixels: a few thousand points fill no more.
         Raises UserError as `points_in_camera` does.
         """
-        width, height = self.camera(image).size
+        full_width, full_height = self.camera(image).size
+        shrink = max(1, math.ceil(math.sqrt(full_width * full_height / LARGEST_MAP)))
+        width, height = math.ceil(full_width / shrink), math.ceil(full_height / shrink)
         pixels, points = self.points_in_camera(image)
-        columns, rows = np.floor(pixels).astype(np.int64).T
+        columns, rows = np.floor(pixels * (width / full_width, height / full_height)).astype(np.int64).T
         inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height) & (points[:, 2] > 0)
         depth = np.full((height, width), np.inf, dtype=np.float32)
         np.minimum.at(depth, (rows[inside], columns[inside]), points[inside, 2].astype(np.float32))
@@ -60,10 +75,14 @@ class ColmapModel:
 
     @cached_property
     def _points(self) -> dict[int, tuple[float, float, float]]:
-        path = self.folder / f"points3D{self.suffix}"
+        path = self._points_file
         if not path.is_file():
             raise UserError(f"{path} is missing: the points of the COLMAP model belong there; export them with it.")
         return READERS[self.suffix].read_points(path)
+
+    @property
+    def _points_file(self) -> Path:
+        return self.folder / f"points3D{self.suffix}"
 
 
 def read_model(project: Path) -> ColmapModel:

@@ -77,8 +77,16 @@ class ViewSource(ABC):
         return False
 
     def depth(self, item: SplitLine) -> np.ndarray | None:
-        """Ground truth of a target: float32 [h, w] metres at its own resolution, 0 = invalid."""
+        """Ground truth of a target: float32 [h, w] metres at its own resolution, 0 = invalid.
+
+        In the unit of `world_T_camera` where `depth_up_to_scale`.
+        """
         return None
+
+    @property
+    def depth_up_to_scale(self) -> bool:
+        """Whether `depth` is in a unit of its own: structure from motion has one unit for poses and points."""
+        return self.poses_up_to_scale
 
     def world_T_camera(self, view: SplitLine) -> Tensor | None:
         """[4, 4] float64 metres, camera to world; None where the data has no pose of this image."""

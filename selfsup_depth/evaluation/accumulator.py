@@ -123,7 +123,8 @@ class ScoreAccumulator:
         if not scored:
             raise UserError(
                 f"None of the {len(self.rows)} images has valid ground truth under protocol {self.protocol.name} "
-                f"(depths of {self.protocol.counts_from:g} to {self.protocol.max_depth:g} m"
+                f"(depths of {self.protocol.counts_from:g} to {self.protocol.max_depth:g} "
+                f"{'m' if self.protocol.metric else self.protocol.unit}"
                 f"{', inside the crop' if self.protocol.crop else ''}): check the unit and the files of the depth."
             )
         unaligned = [row.unaligned for row in scored if row.unaligned is not None]

@@ -47,6 +47,7 @@ WHERE_DEPTH_LIES = {
     "va": "put it at gt_depth_rectify/cam0_frameNNNN.depth.pfm beside camera_0/: metres",
     "nyuv2": "put it at depth_val/NNNNN.npy beside img_val/: metres of the whole picture, 640x480",
     "tum": "put depth/ and depth.txt beside rgb.txt: 16 bits, metres * 5000, 0 = none, within 20 ms of the images",
+    "colmap": "write points3D beside cameras and images, of the same model (colmap model_converter writes all three)",
     "prepared": "prepare the set anew from images that have depth, which prepare_data.py takes over",
     "builtin": f"it is rendered into the drive, {_IMPROVED}; delete the folder, and it is rendered again",
     "builtin_indoor": f"{_SIMSIN}; or delete the folder, and it is rendered again",
@@ -129,6 +130,7 @@ def open_data(
         footage = footage_options(config, training_options)
         dataset = _build(config, image_list, size or PLAUSIBLE_SIZE, footage, with_depth=with_depth)
         _refuse_another_view(dataset, image_list)
+        _refuse_metres(dataset, image_list)
     names = tuple(image_list.lines()) if dataset is None else tuple(map(dataset.name, range(len(dataset))))
     truth: GroundTruthFile | DatasetTruth | None = None
     if dataset is not None and read_truth:
@@ -171,6 +173,16 @@ def _refuse_another_view(dataset: ViewDataset, image_list: ImageList) -> None:
             f"Protocol {protocol.name} scores the centre of {height}x{width} ground truth, but the images of --dataset "
             f"{image_list.dataset} show all of it: use the data set of that name, which crops image, depth and camera "
             "alike, or --protocol indoor."
+        )
+
+
+def _refuse_metres(dataset: ViewDataset, image_list: ImageList) -> None:
+    """A cap or a distance of a protocol means nothing to truth whose unit is arbitrary."""
+    protocol = image_list.protocol
+    if protocol.metric and dataset.source.depth_up_to_scale:
+        raise UserError(
+            f"Protocol {protocol.name} is about metres, but the depth of --dataset {image_list.dataset} is up to one "
+            f"factor, as COLMAP's points are: leave --protocol out, or use --protocol colmap."
         )
 
 

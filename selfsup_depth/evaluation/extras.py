@@ -18,6 +18,8 @@ ExtraName = Literal["edges", "point_cloud", "distances"]
 EXTRA_NAMES: tuple[ExtraName, ...] = get_args(ExtraName)
 #: What `distances` says of each bin, as "abs_rel 2-5 m"; share is of the image's pixels, per cent.
 BINNED = ("abs_rel", "rmse", "bias", "share")
+#: What says nothing of truth that is up to one factor; of `edges` that is the side of the plane alone.
+OF_METRES: tuple[ExtraName, ...] = ("point_cloud", "distances")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class PlacedPrediction:
     plane: float  #: metres, of the directed error
     camera: Camera | None  #: None: unknown
     farthest: float = np.inf  #: metres; the protocol's cap
+    metric: bool = True  #: whether truth and depth are in metres; else up to one factor
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,22 @@ def extra_scores(placed: PlacedPrediction, settings: ExtraSettings) -> ExtraScor
     skipped: dict[str, str] = {}
     finite = bool(np.isfinite(placed.depth[placed.valid]).all())
     for name in settings.names:
-        numbers, reason = _EXTRAS[name](placed, settings) if finite else ({}, "the prediction is not finite")
-        values |= numbers
+        reason = _refusal(name, placed, finite)
+        if reason is None:
+            numbers, reason = _EXTRAS[name](placed, settings)
+            values |= numbers
         if reason:
             skipped[name] = reason
     return ExtraScores(values, skipped)
+
+
+def _refusal(name: ExtraName, placed: PlacedPrediction, finite: bool) -> str | None:
+    """Why an extra metric is not computed at all."""
+    if not finite:
+        return "the prediction is not finite"
+    if name in OF_METRES and not placed.metric:
+        return "it is about metres, but the ground truth is up to one factor"
+    return None
 
 
 def extra_means(scores: Sequence[ExtraScores]) -> tuple[ExtraMean, ...]:
@@ -85,8 +99,10 @@ def extra_means(scores: Sequence[ExtraScores]) -> tuple[ExtraMean, ...]:
 
 
 def _edges(placed: PlacedPrediction, settings: ExtraSettings) -> tuple[dict[str, float], str | None]:
-    directed = directed_scores(placed.depth, placed.truth, placed.valid, placed.plane)
-    sides = {"dir_acc": directed.correct, "dir_minus": directed.too_near, "dir_plus": directed.too_far}
+    sides: dict[str, float] = {}
+    if placed.metric:
+        directed = directed_scores(placed.depth, placed.truth, placed.valid, placed.plane)
+        sides = {"dir_acc": directed.correct, "dir_minus": directed.too_near, "dir_plus": directed.too_far}
     sparse = why_sparse(placed.valid)
     if sparse:
         return sides, sparse

@@ -8,6 +8,8 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.protocols import Protocol
 
+RELATIVE_TRUTH = "the ground truth is up to one factor"
+
 
 @dataclass(frozen=True)
 class ScoringMode:
@@ -44,6 +46,8 @@ def scoring_mode(config: EvaluateConfig, protocol: Protocol, unit: PredictionUni
     """
     require_one_mode(config)
     align = config.eval_mono and not config.disable_median_scaling
+    if not protocol.metric:
+        return _against_relative_truth(config, protocol)
     if config.pred_depth_scale_factor != 1.0 and unit.metric:
         raise UserError(
             f"--pred_depth_scale_factor {config.pred_depth_scale_factor:g}: {unit.source} is in metres already (for "
@@ -63,6 +67,30 @@ def scoring_mode(config: EvaluateConfig, protocol: Protocol, unit: PredictionUni
     if not align:
         raise UserError(_no_unit(config, unit))
     return ScoringMode(align, 1.0, False, f"{unit.source} is up to scale")
+
+
+def validation_mode(metric: bool, protocol: Protocol) -> ScoringMode:
+    """How training scores a method whose depth is in metres or not: un-aligned only where the truth is metric too."""
+    if not protocol.metric:
+        return ScoringMode(align=True, metric=False, scale_source=RELATIVE_TRUTH)
+    source = "the method predicts metres" if metric else "the method's depth is up to scale"
+    return ScoringMode(align=not metric, metric=metric, scale_source=source)
+
+
+def _against_relative_truth(config: EvaluateConfig, protocol: Protocol) -> ScoringMode:
+    """Raises UserError for every option that asks for metres."""
+    asked = {
+        "--eval_stereo": config.eval_stereo,
+        "--disable_median_scaling": config.disable_median_scaling,
+        "--pred_depth_scale_factor": config.pred_depth_scale_factor != 1.0,
+    }
+    for option, given in asked.items():
+        if given:
+            raise UserError(
+                f"{option} is about metres, but the ground truth of protocol {protocol.name} is up to one factor "
+                "itself: use --eval_mono alone, which aligns each image first."
+            )
+    return ScoringMode(align=True, metric=False, scale_source=RELATIVE_TRUTH)
 
 
 def require_one_mode(config: EvaluateConfig) -> None:

@@ -62,6 +62,9 @@ class Protocol:
     median: MedianRule = "mean"
     columns: tuple[str, ...] = MONODEPTH2_COLUMNS  #: what the printed table shows; files hold every number
     plane: float = 10.0  #: metres; the extra "edges" asks on which side of this distance each pixel is seen
+    #: whether the truth is in metres; else it is up to one factor itself, every length above is in its unit, and
+    #: aligned scores are the only ones
+    metric: bool = True
 
     def fit(self, ground_truth: NDArray[np.floating], name: str) -> NDArray[np.floating]:
         """The part of a ground truth [H, W] that is scored: the map itself, or its centre.
@@ -81,6 +84,11 @@ class Protocol:
             )
         top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
         return ground_truth[top : top + height, left : left + width]
+
+    @property
+    def unit(self) -> str:
+        """Of the truth and of everything that is aligned with it."""
+        return "metres" if self.metric else "units of the reconstruction"
 
     @property
     def counts_from(self) -> float:

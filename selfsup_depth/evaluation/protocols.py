@@ -83,6 +83,12 @@ _TABLE = (
         "footage of one's own with its depth maps, 80 m cap, no crop",
         1e-3, 80.0, None, True, "dataset",
     ),
+    # A reconstruction has any unit, so that no distance can be a cap: these are out of the way of all.
+    Protocol(
+        "colmap",
+        "points of a COLMAP reconstruction, up to one factor as its poses are: every image is aligned first",
+        1e-6, 1e6, None, False, "dataset", metric=False,
+    ),
     Protocol(
         "indoor",
         "rooms, the data set's own depth up to 10 m, no crop",
@@ -124,6 +130,7 @@ _OF_DATASET = MappingProxyType(
         "va": "va",
         "nyuv2": "nyuv2",
         "tum": "indoor",
+        "colmap": "colmap",
         "motorcycle": "indoor",
     }
 )

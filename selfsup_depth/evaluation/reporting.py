@@ -99,7 +99,7 @@ def write_summary(summary: Mapping[str, Any], path: Path) -> None:
 
 def score_table(result: EvaluationResult, baseline: ConstantBaseline | None = None) -> Table:
     """Aligned and un-aligned scores, the headline marked, and what constants reach; fits 80 columns."""
-    columns = result.protocol.columns
+    columns, is_metric = result.protocol.columns, result.protocol.metric
     narrow = len(columns) > len(MONODEPTH2_COLUMNS)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0) if narrow else (0, 1))
     table.add_column("", no_wrap=True)
@@ -109,10 +109,12 @@ def score_table(result: EvaluationResult, baseline: ConstantBaseline | None = No
         ("aligned (median)", result.aligned, result.mode.align),
         ("un-aligned (metres)", result.unaligned, not result.mode.align),
     ):
-        table.add_row(f"{'> ' if mark else '  '}{label}", *_shown(scores, columns), style="bold" if mark else None)
+        if is_metric or mark:
+            table.add_row(f"{'> ' if mark else '  '}{label}", *_shown(scores, columns), style="bold" if mark else None)
     if baseline:
         table.add_row("  each image's median", *_shown(baseline.aligned, columns), style="dim")
-        table.add_row(f"  constant {baseline.depth:.2f} m", *_shown(baseline.unaligned, columns), style="dim")
+        constant = f"{baseline.depth:.2f} m" if is_metric else f"{baseline.depth:.3g}"
+        table.add_row(f"  constant {constant}", *_shown(baseline.unaligned, columns), style="dim")
     return table
 
 

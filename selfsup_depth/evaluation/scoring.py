@@ -98,7 +98,7 @@ def score_image(
         aligned = np.clip(depth * ratio, protocol.min_depth, protocol.max_depth)
     unaligned = np.clip(depth, protocol.min_depth, protocol.max_depth)
     headline = aligned if mode.align else unaligned
-    placed = PlacedPrediction(headline, truth, mask, protocol.plane, camera, protocol.max_depth)
+    placed = PlacedPrediction(headline, truth, mask, protocol.plane, camera, protocol.max_depth, protocol.metric)
     return ImageScores(
         name,
         valid_pixels=int(mask.sum()),

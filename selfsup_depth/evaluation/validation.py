@@ -13,7 +13,7 @@ from selfsup_depth.datasets.augmentation import RawBatch
 from selfsup_depth.evaluation.accumulator import EvaluationResult, ScoreAccumulator
 from selfsup_depth.evaluation.cameras import camera_of_image
 from selfsup_depth.evaluation.extras import ExtraSettings
-from selfsup_depth.evaluation.modes import ScoringMode
+from selfsup_depth.evaluation.modes import validation_mode
 from selfsup_depth.evaluation.protocols import Protocol
 from selfsup_depth.evaluation.scoring import NO_EXTRAS
 from selfsup_depth.structures import Method
@@ -54,7 +54,7 @@ def validate_depth(
     keep_ground_truth: bool = False,
     extras: ExtraSettings = NO_EXTRAS,
 ) -> tuple[EvaluationResult, ScoreAccumulator]:
-    """Score the depth of every item. Un-aligned where the method predicts metres, else median-aligned.
+    """Score the depth of every item. Un-aligned where method and ground truth are metric, else median-aligned.
 
     Args:
         keep_ground_truth: also keep the valid depths, for baselines.
@@ -64,7 +64,7 @@ def validate_depth(
     for raw in data:
         prediction = method.predict(target_images(raw, device))
         if accumulator is None:
-            mode = _mode(prediction.metric)
+            mode = validation_mode(prediction.metric, protocol)
             accumulator = ScoreAccumulator(protocol, mode, keep_ground_truth=keep_ground_truth, extras=extras)
         if raw.depth is None:
             raise ValueError("validate_depth needs a data set built with_depth")
@@ -100,8 +100,3 @@ def validate_losses(
 def target_images(raw: RawBatch, device: torch.device) -> Tensor:
     """[B, 3, H, W] the targets of a raw batch in [0, 1], without augmentation."""
     return raw.images[0].to(device, torch.float32) / 255
-
-
-def _mode(metric: bool) -> ScoringMode:
-    source = "the method predicts metres" if metric else "the method's depth is up to scale"
-    return ScoringMode(align=not metric, metric=metric, scale_source=source)

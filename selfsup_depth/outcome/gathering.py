@@ -16,7 +16,7 @@ from selfsup_depth.outcome.finished_run import FinishedRun
 from selfsup_depth.outcome.judging import device_name
 from selfsup_depth.outcome.looks import Looks, choose, example, spread
 from selfsup_depth.outcome.spatial import clouds
-from selfsup_depth.outcome.tables import headline_column, image_table, score_tables
+from selfsup_depth.outcome.tables import has_metres, headline_column, image_table, score_tables
 from selfsup_depth.report.content import Comparison, Gallery, Report
 
 Summary = Mapping[str, Any]
@@ -107,7 +107,7 @@ def _facts(looks: Looks, summary: Summary) -> tuple[tuple[str, str], ...]:
     return (
         (f"abs_rel, {headline['column']} (95 %: {ends[0]:.3f} to {ends[1]:.3f})", f"{headline['abs_rel']:.3f}"),
         ("of pixels within 25 %", f"{100 * headline['a1']:.1f} %"),
-        ("rmse, metres", f"{headline['rmse']:.2f}"),
+        (f"rmse, {looks.truth_unit}", f"{headline['rmse']:.{2 if has_metres(summary) else 4}f}"),
         ("abs_rel without looking", f"{baseline['abs_rel']:.3f}"),
         ("unit of depth", unit),
         ("validation images", str(summary["counts"]["images"])),

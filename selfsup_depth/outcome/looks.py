@@ -34,7 +34,7 @@ class Seen:
     inverse: Tensor  # [1, h', w'] predicted, on the network's pixels
     ratio: float  # what predicted depths are multiplied by: 1 un-aligned
     depth: np.ndarray  # [H, W] predicted, in the scale of the headline
-    truth: np.ndarray | None  # [H, W] metres, 0 where it does not count
+    truth: np.ndarray | None  # [H, W] in `Looks.truth_unit`, 0 where it does not count
 
 
 class Looks:
@@ -65,7 +65,12 @@ class Looks:
         """Of the shown depths."""
         if not self.rows:
             return "metres" if self.predictor.metric else "relative"
-        return "metres" if self.column == "unaligned" else "metres (median-aligned)"
+        return "metres" if self.column == "unaligned" else f"{self.truth_unit} (median-aligned)"
+
+    @property
+    def truth_unit(self) -> str:
+        """Of the ground truth, and of errors."""
+        return self.protocol.unit if self.protocol else "metres"
 
     def see(self, name: str) -> Seen:
         """Predicts an image once."""
@@ -137,7 +142,7 @@ def example(looks: Looks, masks: AutoMasks, name: str) -> Example:
     ]
     if seen.truth is not None:
         pictures += [
-            depth_picture(TRUTH, seen.truth, near, far, "metres"),
+            depth_picture(TRUTH, seen.truth, near, far, looks.truth_unit),
             error_picture("relative error", seen.depth, seen.truth),
         ]
     kept = masks.find(name)
@@ -157,7 +162,7 @@ def comparison_example(first: Looks, second: Looks, names: tuple[str, str], imag
         Picture("image", as_pixels(one.image)),
         depth_picture(names[0], one.depth, near, far, first.unit),
         depth_picture(names[1], other.depth, near, far, second.unit),
-        depth_picture(TRUTH, one.truth, near, far, "metres"),
+        depth_picture(TRUTH, one.truth, near, far, first.truth_unit),
         error_picture(f"{names[0]}: relative error", one.depth, one.truth),
         error_picture(f"{names[1]}: relative error", other.depth, other.truth),
     )
@@ -196,7 +201,9 @@ def caption(looks: Looks, name: str) -> str:
     scores = looks.rows[name][looks.column] if name in looks.rows else None
     if scores is None:
         return ""
-    return f"abs_rel {scores['abs_rel']:.3f}, rmse {scores['rmse']:.2f} m, a1 {scores['a1']:.3f}"
+    is_metric = looks.protocol is None or looks.protocol.metric
+    rmse = f"{scores['rmse']:.2f} m" if is_metric else f"{scores['rmse']:.4f}"
+    return f"abs_rel {scores['abs_rel']:.3f}, rmse {rmse}, a1 {scores['a1']:.3f}"
 
 
 def as_pixels(image: Tensor) -> np.ndarray:

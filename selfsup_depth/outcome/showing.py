@@ -46,8 +46,8 @@ def show_result(
     run = FinishedRun.read(run_folder)
     looks, summary = _judged(run, held_out, protocol, device, console, trained_on=device_name(device))
     picture, page = run_folder / "examples.png", run_folder / "report.html"
-    unit = "metres" if looks.predictor.metric else "relative"
-    save_examples(picture, _examples(looks), unit, protocol.max_depth if protocol else None)
+    units = looks.unit, looks.truth_unit
+    save_examples(picture, _examples(looks), units, protocol.max_depth if protocol else None)
     write_report(gather(run, looks, summary), page)
     told = f"best checkpoint: {run.best}\npicture: {picture}\nreport: {page}"
     console.print(told, highlight=False, markup=False)
@@ -109,11 +109,6 @@ def _judged(
 
 
 def _examples(looks: Looks) -> list[Example]:
-    """A few items spread over a data set, predicted."""
-    rows = []
-    for name in spread(list(looks.index), EXAMPLES):
-        index = looks.index[name]
-        image = looks.dataset.image(index)[None].float() / 255
-        depth = looks.predictor.predict(image).depth[0, 0].cpu().numpy()
-        rows.append(Example(name, image[0], depth, looks.dataset.depth(index)))
-    return rows
+    """A few items spread over a data set, predicted, in the scale in which they are scored."""
+    shown = [(name, looks.see(name)) for name in spread(list(looks.index), EXAMPLES)]
+    return [Example(name, seen.image, seen.depth, seen.truth) for name, seen in shown]

@@ -29,6 +29,11 @@ def headline_column(summary: Summary) -> str:
     return "aligned" if summary["headline"]["column"] == "aligned" else "unaligned"
 
 
+def has_metres(summary: Summary) -> bool:
+    """Whether the scores are of lengths in metres, aligned or not; those of earlier versions always were."""
+    return bool(summary["protocol"].get("metric", True))
+
+
 def score_tables(summary: Summary) -> tuple[Table, ...]:
     """Everything that was scored: the metrics, then by distance, then edges."""
     found = [_scores(summary), _by_distance(summary), _edges(summary)]
@@ -64,15 +69,15 @@ def _scores(summary: Summary) -> Table:
     rows = []
     for column, label in (("aligned", "aligned (median)"), ("unaligned", "un-aligned (metres)")):
         scores = summary[column]
+        if column == "unaligned" and not has_metres(summary):
+            continue
         cells: Sequence[Cell] = ["not metric", *[None] * (len(columns) - 1)]
         if scores is not None:
             cells = [_estimate(scores[name], intervals[column][name]) for name in columns]
         rows.append(Row(label, tuple(cells), "headline" if column == headline else ""))
     baseline = summary["baseline_constant_depth"]
-    for label, column in (
-        ("each image's median", "aligned"),
-        (f"constant {baseline['depth']:.2f} m", "unaligned"),
-    ):
+    constant = f"{baseline['depth']:.2f} m" if has_metres(summary) else f"{baseline['depth']:.3g}"
+    for label, column in (("each image's median", "aligned"), (f"constant {constant}", "unaligned")):
         rows.append(Row(label, tuple(Estimate(baseline[column][name]) for name in columns), "dim"))
     missing = counts["without_ground_truth"]
     note = (

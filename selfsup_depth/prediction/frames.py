@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor
 
@@ -26,6 +26,19 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """(height, width)"""
         return self.image.shape[1], self.image.shape[2]
+
+
+Layout = Literal["separate", "side_by_side", "top_bottom"]
+
+
+def left_image(frame: Frame, layout: Layout) -> Frame:
+    """The left image of a frame that has both of a pair, the left one first."""
+    height, width = frame.size
+    if layout == "side_by_side":
+        return replace(frame, image=frame.image[..., : width // 2].contiguous())
+    if layout == "top_bottom":
+        return replace(frame, image=frame.image[:, : height // 2].contiguous())
+    return frame
 
 
 #: Decodes one picture, in a thread of its own; raises UserError when that cannot be done.

@@ -108,3 +108,11 @@ def squeeze_warning(shown: str, size: tuple[int, int], meta: CheckpointMeta) -> 
         "ratio"
     )
 
+
+def halves_hint(size: tuple[int, int], meta: CheckpointMeta) -> str:
+    """What else a frame of `size` (height, width) may be whose half has the network's shape; else nothing."""
+    own, network = size[1] / size[0], meta.width / meta.height
+    for layout, half in (("side_by_side", own / 2), ("top_bottom", own * 2)):
+        if abs(half / network - 1) <= SQUEEZE_TOLERANCE:
+            return f"; if it holds both images of a pair, --stereo_layout {layout} takes the left one"
+    return ""

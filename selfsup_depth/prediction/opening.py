@@ -38,6 +38,7 @@ def _refuse_idle_options(config: PredictConfig, kind: str) -> None:
         "--ext": config.ext is not None and kind != "a folder",
         "--recursive": config.recursive and kind != "a folder",
         "--apply_exif_rotation": config.apply_exif_rotation and kind in ("a video", "a webcam"),
+        "--stereo_layout": config.stereo_layout != "separate" and kind not in ("a video", "a webcam"),
         "--temporal_smoothing": config.temporal_smoothing > 0 and kind == "an image",
         "--fps": config.fps is not None and kind in ("a video", "an image"),
     }

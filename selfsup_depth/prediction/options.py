@@ -39,16 +39,23 @@ class PredictConfig:
     """Stop after this many images. None: all; a webcam runs until Ctrl-C."""
     apply_exif_rotation: bool = False
     """Turn photos upright as their EXIF says. Without it they are read as stored, which is what a calibration is of."""
+    undistort: bool = False
+    """Take the lens's distortion out first, as prepare_data.py did for training, and of a pair that is not rectified
+    the turn too: depth is then of the undistorted picture. The calibration is looked for as for ply."""
+    stereo_layout: Literal["separate", "side_by_side", "top_bottom"] = "separate"
+    """Of a video or webcam with both images of a pair in every frame: the left or upper one is taken."""
     temporal_smoothing: float = 0.0
     """Weight of the past, 0 to below 1, in each pixel's depth of consecutive frames: steadier to look at, not to be
     measured. 0: every frame by itself."""
     fps: float | None = None
     """Frame rate of the side-by-side video of a folder or a webcam (default 10); a video keeps its own."""
     calibration: Path | None = None
-    """For ply: calibration file of the camera (ours, or OpenCV's YAML). None: looked for beside the images, then
-    --fov, EXIF, the training camera where the checkpoint knows it."""
+    """For ply and --undistort: calibration file of the camera (ours, or OpenCV's YAML). None: looked for beside the
+    images; for ply then --fov, EXIF, the training camera where the checkpoint knows it."""
     fov: float | None = None
     """For ply: horizontal field of view in degrees, where there is no calibration."""
+    baseline: float | None = None
+    """With a calibration of two cameras whose T is not in metres: their distance in metres, as in training."""
     cloud_max_depth: float | None = None
     """For ply: leave out points farther than this, in the unit of the depth. None: none."""
     cloud_edge_threshold: float = EDGE_THRESHOLD
@@ -66,7 +73,7 @@ class PredictConfig:
     """Predict on the CPU even where there is a GPU."""
 
     def __post_init__(self) -> None:
-        FootageConfig(calibration=self.calibration, fov=self.fov)  # refuses impossible angles
+        FootageConfig(calibration=self.calibration, fov=self.fov, baseline=self.baseline)  # refuses impossible ones
         if len(set(self.outputs)) < len(self.outputs):
             raise UserError(f"--outputs {' '.join(self.outputs)}: name each output once")
         if self.batch_size < 1:
@@ -80,6 +87,11 @@ class PredictConfig:
             )
         if self.fps is not None and not (0 < self.fps <= 240):
             raise UserError(f"--fps must be above 0 and at most 240, found {self.fps:g}: 10 is the default")
+        if self.undistort and self.apply_exif_rotation:
+            raise UserError(
+                "--undistort needs photos as they were taken, which the calibration is of, but --apply_exif_rotation "
+                "turns them: leave one of them out"
+            )
         self._check_cloud()
 
     def _check_cloud(self) -> None:
@@ -87,9 +99,14 @@ class PredictConfig:
         for name, value in limits.items():
             if value is not None and (math.isnan(value) or value <= 0):
                 raise UserError(f"--{name} must be above 0, found {value:g}: leave it out for the default")
-        used = self.calibration or self.fov or self.cloud_max_depth or self.cloud_edge_threshold != EDGE_THRESHOLD
+        used = self.fov or self.cloud_max_depth or self.cloud_edge_threshold != EDGE_THRESHOLD
         if used and "ply" not in self.outputs:
             raise UserError(
-                "--calibration, --fov, --cloud_max_depth and --cloud_edge_threshold are of use for point clouds alone: "
-                "add ply to --outputs, or leave them out"
+                "--fov, --cloud_max_depth and --cloud_edge_threshold are of use for point clouds alone: add ply to "
+                "--outputs, or leave them out"
+            )
+        if (self.calibration or self.baseline) and "ply" not in self.outputs and not self.undistort:
+            raise UserError(
+                "--calibration and --baseline are of use for point clouds and for --undistort alone: add ply to "
+                "--outputs, or --undistort, or leave them out"
             )

@@ -17,8 +17,8 @@ from selfsup_depth.prediction.cameras import PictureCamera, PictureCameras
 from selfsup_depth.prediction.colours import ColourRange, SteadyRange
 from selfsup_depth.prediction.engines import Engine
 from selfsup_depth.prediction.formats import CloudLimits, DepthPicture
-from selfsup_depth.prediction.frames import Decode, Frame, Source
-from selfsup_depth.prediction.metadata import METRES, RELATIVE, squeeze_warning
+from selfsup_depth.prediction.frames import Decode, Frame, Layout, Source, left_image
+from selfsup_depth.prediction.metadata import METRES, RELATIVE, halves_hint, squeeze_warning
 from selfsup_depth.prediction.prefetch import Prefetch
 from selfsup_depth.prediction.results import Results
 from selfsup_depth.prediction.sequence import CutDetector, TemporalSmoothing
@@ -37,6 +37,7 @@ class RunSettings:
     temporal_smoothing: float = 0.0
     cloud: CloudLimits | None = None  # None: no point clouds
     only_clouds: bool = False  # nothing else: a picture without a camera has nothing to write
+    stereo_layout: Layout = "separate"
     is_sequence: bool = False  # pictures follow each other in time: colours are steady, cuts are looked for
 
 
@@ -88,20 +89,24 @@ class Run:
         self, decoded: Prefetch[Frame], advance: Callable[[], None]
     ) -> Iterator[tuple[Frame, PictureCamera | None]]:
         """The pictures that can be read, with their cameras where those are needed, or known anyway."""
-        needed = self._settings.cloud is not None
+        undistorts = self._cameras.undistort is not None
+        needed = self._settings.cloud is not None or undistorts
         for number, future in enumerate(decoded):
             frame: Frame | None = None
             camera: PictureCamera | None = None
             try:
-                frame = future.result()
-                camera = self._cameras.of(frame) if needed else self._cameras.told(frame)
+                frame = left_image(future.result(), self._settings.stereo_layout)
+                if undistorts:
+                    frame, camera = self._cameras.undistorted(frame)
+                else:
+                    camera = self._cameras.of(frame) if needed else self._cameras.told(frame)
             except UserError as error:
                 camera_of_all = number == 0 and frame is not None
                 if self._source.length == 1 or camera_of_all:
                     raise
                 self.tally.failures.append(error)  # one bad picture is no reason to leave the others out
                 self._results.ledger.left_out.append(str(error))
-                if frame is None or self._settings.only_clouds:
+                if frame is None or undistorts or self._settings.only_clouds:
                     advance()
                     continue
                 self.tally.without_cloud += 1
@@ -113,7 +118,13 @@ class Run:
     def _warn(self, frame: Frame) -> None:
         squeezed = squeeze_warning(frame.shown, frame.size, self._engine.meta)
         if squeezed:
-            self.tally.warnings["shape"].append(squeezed)
+            pair = frame.path is None and self._settings.stereo_layout == "separate"
+            self.tally.warnings["shape"].append(squeezed + (halves_hint(frame.size, self._engine.meta) if pair else ""))
+        if lens := self._cameras.lens(frame):
+            self.tally.warnings["lens"].append(
+                f"{frame.shown} is of a lens with distortion ({lens}), but networks are trained on undistorted images: "
+                "--undistort takes it out first"
+            )
         if frame.orientation != 1 and not frame.turned:
             self.tally.warnings["exif"].append(
                 f"{frame.shown} is to be turned when shown (EXIF orientation {frame.orientation}) and was read as "

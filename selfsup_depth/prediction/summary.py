@@ -20,7 +20,8 @@ def print_summary(plan: Plan, ledger: Ledger, tally: Tally, meta: CheckpointMeta
     print(f"{ledger.written} depth maps in {plan.folder} ({speed(tally)})")
     print(unit_sentence(meta))
     if tally.camera_sources:
-        print(f"camera of the point clouds: {_first_of(sorted(tally.camera_sources), 'likewise')}")
+        of_what = "point clouds" if "ply" in plan.formats else "pictures"
+        print(f"camera of the {of_what}: {_first_of(sorted(tally.camera_sources), 'likewise')}")
     for warning in _warnings(plan, ledger, tally):
         print(f"warning: {warning}")
     for failure in tally.failures[:MOST_ERRORS]:

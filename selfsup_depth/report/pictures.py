@@ -56,10 +56,12 @@ class Example:
     truth: np.ndarray | None  # [h', w'] true depth, 0 = unknown
 
 
-def save_examples(path: Path, examples: Sequence[Example], unit: str, max_depth: float | None) -> None:
+def save_examples(
+    path: Path, examples: Sequence[Example], units: tuple[str, str], max_depth: float | None
+) -> None:
     """A page with a row per example: image, predicted depth, true depth up to `max_depth`, relative error.
 
-    Without any truth the page has the first two columns only.
+    Without any truth the page has the first two columns only. `units` are of predicted and of true depth.
     """
     max_depth = max_depth or np.inf
     columns = 4 if any(example.truth is not None for example in examples) else 2
@@ -73,13 +75,13 @@ def save_examples(path: Path, examples: Sequence[Example], unit: str, max_depth:
         near, far = _colour_range(example, predicted, max_depth)
         limits = {"cmap": "magma_r", "vmin": near, "vmax": far}
         shown = row[1].imshow(predicted, aspect="auto", **limits)
-        row[1].set_title(f"predicted depth ({unit})", fontsize=7)
+        row[1].set_title(f"predicted depth ({units[0]})", fontsize=7)
         figure.colorbar(shown, ax=row[1])
         if example.truth is not None:
             valid = (example.truth > 0) & (example.truth <= max_depth)
             truth = np.where(valid, example.truth, np.nan)
             figure.colorbar(row[2].imshow(truth, aspect="auto", **limits), ax=row[2])
-            row[2].set_title("true depth (metres)", fontsize=7)
+            row[2].set_title(f"true depth ({units[1]})", fontsize=7)
             error = np.abs(predicted - truth) / truth
             drawn = row[3].imshow(error, aspect="auto", cmap="viridis", vmin=0, vmax=0.5)
             figure.colorbar(drawn, ax=row[3])

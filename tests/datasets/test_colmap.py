@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from colmap_files import WALL, wall_project, write_colmap, write_images
+from colmap_files import MANY, WALL, wall_project, write_colmap, write_images
 from posed_wall import Pinhole, see_wall
 
 from selfsup_depth.datasets import FootageOptions, ReaderOptions, build_dataset
@@ -56,7 +56,7 @@ def test_intrinsics_are_as_written_and_poses_up_to_scale(tmp_path, opened):
     dataset = opened(write_colmap(tmp_path))
     source, item = dataset.source, dataset.items[0]
     assert torch.equal(source.intrinsics(item, 96, 64), torch.from_numpy(WALL.matrix))
-    assert source.poses_up_to_scale and not source.has_depth_maps and not source.has_stereo
+    assert source.poses_up_to_scale and source.depth_up_to_scale and not source.has_stereo
     assert source.time_s(item) is None and source.stereo_T_target(item) is None
     assert dataset.baseline_m is None
 
@@ -75,10 +75,37 @@ def test_sparse_depth_lies_on_the_pixels_that_see_the_points(tmp_path, opened):
     dataset = opened(write_colmap(tmp_path))
     shots = wall_project(6).shots
     for item in dataset.items:
-        sparse = dataset.source.sparse_depth(item)
+        sparse = dataset.source.depth(item)
         _, depth = see_wall(shots[item.frame].world_T_camera, WALL)
         assert np.argwhere(sparse).tolist() == [[3, 5], [20, 50], [40, 11], [60, 90]]
         np.testing.assert_allclose(sparse[sparse > 0], depth[sparse > 0], rtol=1e-6)
+
+
+def test_depth_is_that_of_images_that_see_enough_points(tmp_path, opened):
+    """A handful of points aligns its own median, and would be right whatever is predicted."""
+    project = wall_project(6, pixels=MANY)
+    project.shots[2].seen = project.shots[2].seen[:19]
+    project.shots[3].seen = project.shots[3].seen[:20]
+    project.shots[4].seen += [(7.5, 7.5, 12345)] * 30  # a point that is in no file
+    write_images(project, tmp_path)
+    project.write(tmp_path / "sparse", binary=False)
+    dataset = opened(tmp_path)
+    assert [dataset.source.has_depth(item) for item in dataset.items] == [True, False, True, True]
+    assert dataset.has_depth
+    (tmp_path / "sparse" / "points3D.txt").unlink()
+    assert not opened(tmp_path).has_depth
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.01, 40.0])
+def test_depth_has_the_unit_of_the_poses(tmp_path, opened, unit):
+    dataset = opened(write_colmap(tmp_path, pixels=MANY, unit=unit))
+    walk = wall_project(6).shots
+    for item in dataset.items:
+        sparse, pose = dataset.depth(item.frame - 1), dataset.source.world_T_camera(item)
+        _, depth = see_wall(walk[item.frame].world_T_camera, WALL)
+        assert (sparse > 0).sum() == len(MANY)
+        np.testing.assert_allclose(sparse[sparse > 0] * unit, depth[sparse > 0], rtol=1e-5)
+        np.testing.assert_allclose(pose[:3, 3] * unit, walk[item.frame].world_T_camera[:3, 3], rtol=1e-6, atol=1e-9)
 
 
 def test_each_image_has_its_own_camera(tmp_path, opened):

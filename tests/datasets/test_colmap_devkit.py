@@ -162,6 +162,19 @@ def test_damaged_lines(tmp_path, name, number, line, message):
         read_model(tmp_path).sparse_depth("walk_0000.png")
 
 
+def test_maps_of_large_images_are_small(tmp_path):
+    """Of 12 megapixels, of which a loader would hold hundreds; the place of a point in the picture stays."""
+    shot = Shot("a.jpg", np.eye(4), seen=[(4031.9, 3023.9, 1), (0.1, 0.1, 2), (2016.0, 1512.0, 3)])
+    points = {1: np.array([0, 0, 5.0]), 2: np.array([0, 0, 3.0]), 3: np.array([0, 0, 4.0])}
+    Project([shot], {1: ("PINHOLE", 4032, 3024, (3000.0, 3000.0, 2016.0, 1512.0))}, points).write(
+        tmp_path / "sparse", binary=True
+    )
+    depth = read_model(tmp_path).sparse_depth("a.jpg")
+    assert depth.shape == (756, 1008)
+    assert [depth[755, 1007], depth[0, 0], depth[378, 504]] == [5.0, 3.0, 4.0]
+    assert (depth > 0).sum() == 3
+
+
 @pytest.mark.parametrize("binary", [True, False])
 def test_a_model_without_images(tmp_path, binary):
     project = wall_project(2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from colmap_files import write_colmap
+from colmap_files import MANY, write_colmap
 from prepared_sets import prepare_pairs, prepare_video
 from tum_files import write_tum
 
@@ -15,7 +15,7 @@ from tests.datasets.indoor_files import write_nyu_folder, write_unisin, write_va
 DRIVE = "2011_09_26/2011_09_26_drive_0001_sync"
 #: what single images can be asked for; all others are stereo video
 FRAMES_OF = {"motorcycle": (0, "s"), "nyuv2": (0,), "colmap": (0, -1, 1), "tum": (0, -1, 1)}
-WITHOUT_DEPTH = ("kitti_odom", "unisin", "colmap", "video")
+WITHOUT_DEPTH = ("kitti_odom", "unisin", "video")
 
 
 def what_to_ask(name: str, trees) -> dict:
@@ -33,7 +33,7 @@ def what_to_ask(name: str, trees) -> dict:
         "unisin": lambda: {"data_path": write_unisin(trees.root, sequences=("hall_0", "hall_1"))},
         "va": lambda: {"data_path": write_va(trees.root, frames=10, calibrated=True)},
         "nyuv2": lambda: {"data_path": write_nyu_folder(trees.root), "part": "test"},
-        "colmap": lambda: {"data_path": write_colmap(trees.root, frames=12)},
+        "colmap": lambda: {"data_path": write_colmap(trees.root, frames=12, pixels=MANY)},
         "tum": lambda: {"data_path": write_tum(trees.root / "freiburg3_wall", frames=12)},
         "prepared": lambda: {
             "data_path": prepare_pairs(trees.root / "set", trees.stereo_folder(parts=("train", "val")))

@@ -13,6 +13,9 @@ from posed_wall import Pinhole, see_wall, walk
 from scipy.spatial.transform import Rotation
 
 WALL = Pinhole()
+#: Pixels that see points: too few to be scored by, and enough.
+FEW = ((3, 5), (20, 50), (40, 11), (60, 90))
+MANY = tuple((row, column) for row in range(4, 64, 8) for column in range(4, 96, 8))
 MODEL_NUMBERS = {
     "SIMPLE_PINHOLE": 0, "PINHOLE": 1, "SIMPLE_RADIAL": 2, "RADIAL": 3, "OPENCV": 4, "OPENCV_FISHEYE": 5,
     "FULL_OPENCV": 6, "FOV": 7,
@@ -85,35 +88,67 @@ class Project:
         return content
 
 
-def wall_project(frames: int = 6, camera: Pinhole = WALL, prefix: str = "walk_") -> Project:
-    """The wall from a walk; every image sees some of its points at the centres of pixels, and something else."""
+def wall_project(
+    frames: int = 6,
+    camera: Pinhole = WALL,
+    prefix: str = "walk_",
+    *,
+    pixels: Sequence[tuple[int, int]] = FEW,
+    unit: float = 1.0,
+) -> Project:
+    """The wall from a walk; every image sees points of it at the centres of pixels, and something else.
+
+    Args:
+        pixels: row and column of each.
+        unit: metres that the reconstruction takes for 1.
+    """
     model = ("PINHOLE", camera.width, camera.height, (camera.fx, camera.fy, camera.cx, camera.cy))
     project = Project([], {1: model})
     for frame, pose in enumerate(walk(np.arange(frames))):
-        shot = Shot(f"{prefix}{frame:04d}.png", pose)
+        world_T_camera = in_unit(pose, unit)
+        shot = Shot(f"{prefix}{frame:04d}.png", world_T_camera)
         _, depth = see_wall(pose, camera)
-        for row, column in ((3, 5), (20, 50), (40, 11), (60, 90)):
+        for row, column in pixels:
             number = len(project.points) + 1
-            pixel = np.array([column + 0.5, row + 0.5, 1.0])
-            project.points[number] = (pose @ [*(np.linalg.inv(camera.matrix) @ pixel * depth[row, column]), 1.0])[:3]
+            ray = np.linalg.inv(camera.matrix) @ np.array([column + 0.5, row + 0.5, 1.0])
+            project.points[number] = (world_T_camera @ [*(ray * depth[row, column] / unit), 1.0])[:3]
             shot.seen.append((column + 0.5, row + 0.5, number))
         shot.seen.append((7.5, 7.5, -1))
         project.shots.append(shot)
     return project
 
 
+def in_unit(pose: np.ndarray, unit: float) -> np.ndarray:
+    """[4, 4] a pose in metres, told in units of so many metres."""
+    told = pose.copy()
+    told[:3, 3] /= unit
+    return told
+
+
 def write_images(project: Project, root: Path, camera: Pinhole = WALL) -> None:
+    """What the cameras of a project in metres see."""
     for shot in project.shots:
-        path = root / "images" / shot.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(see_wall(shot.world_T_camera, camera)[0]).save(path, compress_level=1)
+        save_image(root, shot.name, see_wall(shot.world_T_camera, camera)[0])
 
 
-def write_colmap(root: Path, frames: int = 6, *, binary: bool = True, place: str = "sparse/0") -> Path:
-    """A whole project."""
-    project = wall_project(frames)
-    write_images(project, root)
-    project.write(root / place, binary=binary)
+def save_image(root: Path, name: str, pixels: np.ndarray) -> None:
+    path = root / "images" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, compress_level=1)
+
+
+def write_colmap(
+    root: Path,
+    frames: int = 6,
+    *,
+    binary: bool = True,
+    place: str = "sparse/0",
+    pixels: Sequence[tuple[int, int]] = FEW,
+    unit: float = 1.0,
+) -> Path:
+    """A whole project; `pixels` and `unit` as `wall_project` has them."""
+    write_images(wall_project(frames), root)
+    wall_project(frames, pixels=pixels, unit=unit).write(root / place, binary=binary)
     return root
 
 

@@ -20,17 +20,21 @@ def see_wall(
     """Image [H, W, 3] uint8 and depth [H, W] float32 along the camera's axis of the wall z = 6 + 0.3 x of the world."""
     rotation = np.eye(3) if world_R_camera is None else world_R_camera
     place = np.zeros(3) if origin is None else origin
-    width, height = camera.size
-    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    matrix = camera.intrinsics.numpy()
-    seen = np.stack([(columns - matrix[0, 2]) / matrix[0, 0], (rows - matrix[1, 2]) / matrix[1, 1]], axis=-1)
-    points = _straight(camera, seen)
-    rays = np.concatenate([points, np.ones((height, width, 1))], axis=-1) @ rotation.T
+    rays = rays_of(camera) @ rotation.T
     depth = (6.0 + 0.3 * place[0] - place[2]) / (rays[..., 2] - 0.3 * rays[..., 0])
     x, y, _ = np.moveaxis(place + depth[..., None] * rays, -1, 0)
     waves = [np.sin(a * x + b * y + c) for a, b, c in ((2.1, 0.7, 0), (0.9, 1.9, 1), (1.6, -1.7, 2), (-1.2, 2.2, 3))]
     image = np.stack([0.5 + 0.2 * (waves[i] + waves[i + 1]) for i in range(3)], axis=-1)
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8), depth.astype(np.float32)
+
+
+def rays_of(camera: Camera) -> np.ndarray:
+    """[H, W, 3] the direction in which each pixel looks, of length 1 along the camera's axis."""
+    width, height = camera.size
+    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    matrix = camera.intrinsics.numpy()
+    seen = np.stack([(columns - matrix[0, 2]) / matrix[0, 0], (rows - matrix[1, 2]) / matrix[1, 1]], axis=-1)
+    return np.concatenate([_straight(camera, seen), np.ones((height, width, 1))], axis=-1)
 
 
 def _straight(camera: Camera, seen: np.ndarray) -> np.ndarray:

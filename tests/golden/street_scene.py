@@ -65,6 +65,14 @@ def render(
     height, width = size
     v, u = np.mgrid[:height, :width] + 0.5
     rays = np.stack([(u - K[0, 2]) / FOCAL, (v - K[1, 2]) / FOCAL, np.ones_like(u)], axis=-1)
+    return seen_along(rays, world_T_camera, FOCAL, planes)
+
+
+def seen_along(
+    rays: np.ndarray, world_T_camera: np.ndarray, focal: float, planes: Sequence[Plane] = STREET
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same along rays [H, W, 3] of length 1 along the camera's axis, of a camera of about this focal length."""
+    height, width = rays.shape[:2]
     rays, origin = rays @ world_T_camera[:3, :3].T, world_T_camera[:3, 3]
     depth, colour = np.full((height, width), np.inf), np.zeros((height, width, 3))
     for plane in planes:
@@ -77,7 +85,7 @@ def render(
             left, right, top, bottom = plane.bounds
             hit &= (first > left) & (first < right) & (second > top) & (second < bottom)
         depth = np.where(hit, z, depth)
-        footprint = z[hit] / (FOCAL * TEXEL)
+        footprint = z[hit] / (focal * TEXEL)
         colour[hit] = texture(plane.seed, first[hit] / TEXEL, second[hit] / TEXEL, footprint) * plane.tint
     return (np.clip(colour, 0, 1) * 255).astype(np.uint8), depth.astype(np.float32)
 

@@ -74,6 +74,18 @@ def test_the_order_of_places(meta, frame, tmp_path):
     assert diagonal(found.intrinsics) == [70.0, 51.0, 31.0, 23.0]
 
 
+@pytest.mark.parametrize(
+    ("picture", "found"),
+    [("val/left/a.jpg", True), ("val/right/a.jpg", True), ("val/a.jpg", True), ("val/walk/a.jpg", False)],
+)
+def test_how_high_a_calibration_is_looked_for(meta, frame, tmp_path, picture, found):
+    """As far as training does: above a folder that holds left/ and right/, or above the frames."""
+    write_calibration(tmp_path)
+    camera = PictureCameras(FootageOptions(), None, meta(intrinsics=TRAINING)).of(frame(picture))
+    assert (camera.source == str(tmp_path / "calib.json")) == found
+    assert (camera.source == TRAINING_CAMERA) != found
+
+
 def test_the_camera_is_scaled_to_the_picture(meta, frame, tmp_path):
     write_calibration(tmp_path)
     large = frame(size=(2 * HEIGHT, 2 * WIDTH))
@@ -133,5 +145,5 @@ def test_pictures_that_the_training_camera_cannot_have_taken(meta, frame):
 
 def test_a_lens_with_distortion_is_refused(meta, frame, tmp_path):
     write_calibration(tmp_path, distortion=[-0.2, 0.0, 0.0, 0.0])
-    with pytest.raises(UserError, match="describes a lens with distortion, .*undistort the pictures first"):
+    with pytest.raises(UserError, match="describes a lens with distortion, .*add --undistort"):
         PictureCameras(FootageOptions(), None, meta()).of(frame())

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from colmap_files import Project, Shot, in_unit, save_image
 from preflight_looks import found, found_in, look_at_dataset
+from recording import drive
+from street_scene import FOCAL
 
-from selfsup_depth.datasets import DatasetRequest, build_dataset
+from selfsup_depth.datasets import DatasetRequest, ViewDataset, build_dataset
 from selfsup_depth.datasets.builtin import ensure_builtin_drive, ensure_builtin_indoor
 from selfsup_depth.preflight import quick_check, run_checks
 
@@ -99,3 +103,35 @@ def test_real_poses_that_are_inverted_are_found(linked_odometry):
     findings = found_in(look_at_dataset(odometry_set(linked_odometry), 4))
     assert set(findings) == {"pose_convention"}
     assert "world to camera (the inverse)" in findings["pose_convention"].cause
+
+
+def reconstruction(root: Path, deeper: float = 1.0) -> ViewDataset:
+    """A COLMAP project of the street in a unit of 250 m, with points so many that corners are among them."""
+    footage, project = drive(), Project([], {1: ("PINHOLE", 304, 104, (FOCAL, FOCAL, 150.0, 50.0))})
+    for n, (image, depth, pose) in enumerate(zip(footage.left, footage.depth, footage.poses, strict=True)):
+        shot = Shot(f"street_{n:03d}.png", in_unit(pose, 250.0))
+        save_image(root, shot.name, image)
+        for row, column in product(range(1, 104, 2), range(1, 304, 2)):
+            ray = np.array([(column + 0.5 - 150) / FOCAL, (row + 0.5 - 50) / FOCAL, 1.0])
+            point = shot.world_T_camera @ [*(ray * deeper * depth[row, column] / 250.0), 1.0]
+            project.points[len(project.points) + 1] = point[:3]
+            shot.seen.append((column + 0.5, row + 0.5, len(project.points)))
+        project.shots.append(shot)
+    project.write(root / "sparse", binary=True)
+    return build_dataset("colmap", DatasetRequest(64, 192, (0, -1, 1), root, part="test"))
+
+
+def test_a_reconstruction(tmp_path):
+    """Scattered points in a unit of their own are no damaged depth maps; they are as deep as the poses make them."""
+    dataset = reconstruction(tmp_path)
+    results = run_checks(look_at_dataset(dataset))
+    assert found(results) == {}
+    assert results["pose_scale"].looked and "as the points are" in results["pose_scale"].saw
+    assert not any(results[name].looked for name in ("depth_coverage", "depth_limit", "depth_unit"))
+    assert quick_check(dataset, (0.1, 100.0)) == []
+
+
+def test_points_of_another_reconstruction(tmp_path):
+    finding = found_in(look_at_dataset(reconstruction(tmp_path, deeper=1.4)))["pose_scale"]
+    assert finding.severity == "warning" and "points of another reconstruction" in finding.cause
+    assert finding.number == pytest.approx(1 / 1.4, rel=0.15)

@@ -21,7 +21,7 @@ def example(depth: np.ndarray = RAMP, truth: np.ndarray | None = None) -> Exampl
 
 
 def page(path: Path, *examples: Example, max_depth: float | None = None) -> np.ndarray:
-    save_examples(path, examples, "metres", max_depth)
+    save_examples(path, examples, ("metres", "metres"), max_depth)
     return np.asarray(Image.open(path).convert("RGB"))
 
 

@@ -181,7 +181,9 @@ def _possible_depth(maps: list[tuple[Moment, np.ndarray]]) -> Result:
 
 
 def _maps(footage: Footage) -> list[tuple[Moment, np.ndarray]]:
-    return [(moment, moment.depth) for moment in footage.moments if moment.depth is not None]
+    """Those that somebody measured and stored; the points of a reconstruction have no unit and were never a file."""
+    measured = [moment for moment in footage.moments if not moment.reader.source.depth_up_to_scale]
+    return [(moment, moment.depth) for moment in measured if moment.depth is not None]
 
 
 def _raw_values(depth: np.ndarray) -> np.ndarray | None:

@@ -117,6 +117,8 @@ def pose_scale(footage: Footage) -> Result:
     ratio, witness = (by_stereo, "stereo") if by_stereo is not None else (by_map, "the depth maps")
     if ratio is None:
         return not_looked("neither stereo nor depth maps to compare with, or poses that explain too little")
+    if footage.moments[0].reader.source.poses_up_to_scale:
+        return _one_unit(ratio)
     seen = f"depth by poses is {ratio:.3g} times the depth by {witness}"
     if agrees(ratio) or agrees(by_map):
         return good(seen if agrees(ratio) else f"{seen}, but the depth maps agree with the poses (see baseline)")
@@ -130,5 +132,20 @@ def pose_scale(footage: Footage) -> Result:
             + (f"; or {rig}" if rig else ""),
             f"divide the positions by {ratio:.4g}, if the {'calibration is' if rig else 'depth maps are'} right",
             _motion_picture(*pairs[len(pairs) // 2]),
+        ),
+    )  # fmt: skip
+
+
+def _one_unit(ratio: float) -> Result:
+    """Of a reconstruction: whether points and poses, and the images, are of the same one."""
+    seen = f"up to one factor, as the points are: depth by poses is {ratio:.3g} times theirs"
+    if agrees(ratio):
+        return good(seen)
+    return bad(
+        seen,
+        Finding(
+            "pose_scale", "warning", ratio, "times as deep", f"{1 / MOST_APART:.2f} to {MOST_APART:.2f} times", seen,
+            "points of another reconstruction than the poses, or images other than those that were reconstructed",
+            "copy cameras, images and points3D of one model, and the images that COLMAP was given",
         ),
     )  # fmt: skip

@@ -59,6 +59,20 @@ def test_ros_camera_info(tmp_path, model, count, expected):
     assert camera.size == (640, 480)
 
 
+def test_the_motion_of_a_pair_from_its_two_ros_files():
+    """As docs/your_own_data.md says it, from what OpenCV's rectification, which ROS's files hold, makes of a rig."""
+    cv2 = pytest.importorskip("cv2")
+    rotation, _ = cv2.Rodrigues(np.array([0.014, -0.02, 0.012]))
+    translation = np.array([-0.3, 0.004, 0.006])
+    left, right = (np.array([[f, 0, 159.0], [0, f, 120.0], [0, 0, 1]]) for f in (230.0, 233.0))
+    none = np.zeros(5)
+    rectified = cv2.stereoRectify(left, none, right, none, (320, 240), rotation, translation[:, None])
+    of_left, of_right, _, projection = rectified[:4]
+    np.testing.assert_allclose(of_right.T @ of_left, rotation, atol=1e-9)
+    moved = of_right.T @ [projection[0, 3] / projection[0, 0], 0, 0]
+    np.testing.assert_allclose(moved, translation, atol=1e-9)
+
+
 def test_ros_camera_info_as_a_message(tmp_path):
     matrix = camera_matrix(512.5, 511.25, 319.5, 239.5)
     text = f"height: 480\nwidth: 640\ndistortion_model: plumb_bob\nD: []\nK: {matrix}\n"
