@@ -50,17 +50,20 @@ def depth_scores(ground_truth: FloatArray, prediction: FloatArray) -> DepthScore
     guess = np.asarray(prediction, dtype=np.float64)
     if truth.shape != guess.shape or truth.size == 0:
         raise ValueError(f"depth_scores needs two equal, non-empty arrays; got {truth.shape} and {guess.shape}.")
-    difference = truth - guess
-    factor = np.maximum(truth / guess, guess / truth)
+    ratio = truth / guess
+    factor = np.maximum(ratio, guess / truth)
+    logarithm = np.log(ratio, out=ratio)
+    absolute = np.abs(truth - guess)
+    squared = absolute * absolute
     return DepthScores(
-        abs_rel=float(np.mean(np.abs(difference) / truth)),
-        sq_rel=float(np.mean(difference**2 / truth)),
-        rmse=float(np.sqrt(np.mean(difference**2))),
-        rmse_log=float(np.sqrt(np.mean((np.log(truth) - np.log(guess)) ** 2))),
+        abs_rel=float(np.mean(absolute / truth)),
+        sq_rel=float(np.mean(squared / truth)),
+        rmse=float(np.sqrt(np.mean(squared))),
+        rmse_log=float(np.sqrt(np.mean(np.square(logarithm, out=logarithm)))),
         a1=float(np.mean(factor < 1.25)),
         a2=float(np.mean(factor < 1.25**2)),
         a3=float(np.mean(factor < 1.25**3)),
-        mae=float(np.mean(np.abs(difference))),
+        mae=float(np.mean(absolute)),
     )
 
 
