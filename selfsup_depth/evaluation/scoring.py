@@ -131,21 +131,21 @@ def place_prediction(
         )
     truth = protocol.fit(ground_truth, name)
     mask = protocol.valid_mask(truth)
-    counted = np.flatnonzero(mask)
-    if counted.size == 0:
+    if not mask.any():
         return PlacedImage(name, nothing, nothing)
     size = (truth.shape[0], truth.shape[1])
     # A prediction of 0 is infinitely far: clamped to the cap un-aligned, without a ratio aligned (NaN, and reported).
     with np.errstate(divide="ignore", invalid="ignore"):
         resized = _at_size(inverse_depth.detach().to("cpu", torch.float32), size, protocol)
         # of few pixels (LiDAR knows one in twenty) less is to be computed than of all
-        depth = mode.scale_factor * _depth(resized.ravel()[counted], protocol)
+        depth = _depth(resized[mask], protocol)
+        depth *= mode.scale_factor
         whole = None
         if extras.names:
             everywhere = mode.scale_factor * _depth(resized, protocol)
             known = _known_camera(camera, size) if "point_cloud" in extras.names else None
             whole = WholeMaps(everywhere, truth.astype(np.float64), mask, known)
-    return PlacedImage(name, truth.ravel()[counted].astype(np.float64), depth, whole)
+    return PlacedImage(name, truth[mask].astype(np.float64), depth, whole)
 
 
 def score_placed(
@@ -157,7 +157,8 @@ def score_placed(
         return ImageScores(placed.name, valid_pixels=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = median_ratio(truth, depth, protocol.median)
-        aligned = np.clip(depth * ratio, protocol.min_depth, protocol.max_depth)
+        aligned = depth * ratio
+        np.clip(aligned, protocol.min_depth, protocol.max_depth, out=aligned)
         unaligned = np.clip(depth, protocol.min_depth, protocol.max_depth)
     return ImageScores(
         placed.name,
