@@ -82,6 +82,11 @@ def _wait_for_the_gpu() -> None:
         torch.cuda.synchronize()
 
 
+def clock_of(device: torch.device) -> Clock:
+    """By which ways are compared: the CPU's own time where it does the work."""
+    return "cpu" if device.type == "cpu" else "wall"
+
+
 def ratio(timings: Timings, name: str, base: str, clock: Clock = "cpu") -> float:
     """How many times as fast as `base` a way is: ratio of the medians."""
     return timings[base].seconds(clock) / timings[name].seconds(clock)
@@ -144,9 +149,11 @@ def _milliseconds(seconds: float) -> str:
 
 
 def tell(title: str, shown: Table) -> None:
-    """Print it, wide enough to be copied."""
+    """Print it, wide enough to be copied, with the machine."""
     console = Console(width=120)
-    console.print(title, highlight=False)
+    facts = machine()
+    device = facts["gpu"] or f"{facts['cpu']}, {facts['instructions']}, {facts['torch_threads']} threads"
+    console.print(f"\n{title}; {device}, torch {facts['torch']}", highlight=False, soft_wrap=True)
     console.print(shown)
 
 
@@ -164,7 +171,8 @@ def write_json(path: Path, settings: Mapping[str, Timings], base: str, **facts: 
         for setting, timings in settings.items()
     }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": machine(), "base": base, "settings": told, **facts}, indent=1) + "\n")
+    content = {"machine": machine(), "base": base, "settings": told, **facts}
+    path.write_text(json.dumps(content, indent=1, default=str) + "\n")
 
 
 def plot_ratios(path: Path, settings: Mapping[float, Timings], base: str, x: str, clock: Clock = "cpu") -> None:

@@ -76,7 +76,7 @@ def predict_inverse_depths(
 def _predict_what_fits(model: DepthModel, batch: Tensor, post_process: bool) -> Tensor:
     def predict(count: int) -> Tensor:
         # bytes travel, a quarter of what floats would take
-        images = batch[:count].to(model.device, non_blocking=True).float() / 255.0
+        images = batch[:count].to(model.device, non_blocking=True).float().div_(255)
         return _predict_batch(model, images, post_process).float()
 
     return run_or_say_what_fits(predict, len(batch), model.device)

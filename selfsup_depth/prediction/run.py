@@ -192,7 +192,7 @@ class Run:
 
     def _network_image(self, image: Tensor) -> Tensor:
         meta = self._engine.meta
-        as_float = image[None].to(self._engine.device, non_blocking=True).float() / 255
+        as_float = image[None].to(self._engine.device, non_blocking=True).float().div_(255)
         return to_network_size(as_float, meta.height, meta.width)
 
     def _picture(
