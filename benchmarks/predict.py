@@ -3,7 +3,7 @@
     python -m benchmarks.predict [--batches 1 8] [--outputs npy color] [--images 24] [--height 192] [--width 640]
         [--encoder resnet18] [--rounds 5] [--threads 1] [--json FILE] [--plot FILE]
 
-published  one picture after the other: Pillow and Lanczos, fp32, .npy at the network's size, matplotlib's colours as JPEG
+published  one picture after the other: Pillow and Lanczos, fp32, .npy at the network's size, matplotlib's colours, JPEG
 ours       what predict_depth.py does: .npy at the picture's size (five times the bytes), coloured .png, sidecar
 ours bf16  the same with --precision bf16, where the device has it
 network    the floor: ours' network alone, in fp32, on images that lie ready
