@@ -15,20 +15,26 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from selfsup_depth import cli
 
 with cli.quiet_ctrl_c():
     from rich.console import Console
 
+    from selfsup_depth.arithmetic import PrecisionName
     from selfsup_depth.evaluation.config import EvaluateConfig
     from selfsup_depth.evaluation.run_evaluation import run_evaluation
     from selfsup_depth.predictor import DepthPredictor
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    run_evaluation(cli.parse(EvaluateConfig, argv), DepthPredictor.load, Console())
+    run_evaluation(cli.parse(EvaluateConfig, argv), load_model, Console())
     return 0
+
+
+def load_model(folder: Path, device: str | None, precision: PrecisionName) -> DepthPredictor:
+    return DepthPredictor.load(folder, device, precision=precision)
 
 
 def script() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from geometry.camera import intrinsics_matrix, resize_intrinsics
+from selfsup_depth.arithmetic import PrecisionName, autocast_type
 from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint, load_into
 from selfsup_depth.config import LossConfig, NetworkConfig
 from selfsup_depth.errors import UserError
@@ -20,8 +20,9 @@ from selfsup_depth.structures import DepthPrediction, Method
 
 TOLERANCE = 1e-3  # beyond [0, 1]: rounding of whoever made the images
 EXPECTED = "images for a DepthPredictor must be a float tensor [B, 3, H, W] of RGB values in [0, 1]"
-#: None: no autocast
-AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+#: Pixels that a CPU computes at once: with more, the features of an image leave its cache before they are used, and
+#: 16 images of 640x192 take 1.4 times as long as two by two (benchmarks/RESULTS.md, "Evaluation").
+PIXELS_AT_ONCE_ON_A_CPU = 2**18
 
 
 class DepthPredictor:
@@ -41,15 +42,11 @@ class DepthPredictor:
         method: Method,
         meta: CheckpointMeta,
         device: torch.device,
-        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+        precision: PrecisionName = "fp32",
     ) -> None:
-        """Raises UserError for a precision that the device cannot compute in at any speed."""
-        if precision == "fp16" and device.type == "cpu":
-            raise UserError(
-                "--precision fp16 needs a GPU (on a CPU it is many times slower than fp32): use bf16 or fp32 there"
-            )
-        self.dtype = AUTOCAST[precision]
-        self.method = method.to(device).eval()
+        """Raises UserError for a precision that the device can only imitate."""
+        self.dtype = autocast_type(precision, device)
+        self.method = method.to(device).to(memory_format=torch.channels_last).eval()
         self.meta, self.device = meta, device
         self.height, self.width = meta.height, meta.width
         self.metric = meta.metres_per_unit is not None
@@ -61,7 +58,7 @@ class DepthPredictor:
         device: str | torch.device | None = None,
         weights_format: str | None = None,
         *,
-        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+        precision: PrecisionName = "fp32",
     ) -> DepthPredictor:
         """Read a checkpoint folder, ours, Monodepth2's or DistDepth's.
 
@@ -132,8 +129,15 @@ class DepthPredictor:
         return ImageDepth(pixels.permute(1, 2, 0).numpy(), depth, prediction.metric, prediction.unit, camera)
 
     def _predict(self, images: Tensor) -> DepthPrediction:
+        parts = images.contiguous(memory_format=torch.channels_last).split(self._at_once(images))
+        # around all parts: autocast rounds the weights once
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
-            return self.method.predict(images)
+            predicted = [self.method.predict(part) for part in parts]
+        return DepthPrediction(torch.cat([part.depth for part in predicted]), predicted[0].metric)
+
+    def _at_once(self, images: Tensor) -> int:
+        count, _, height, width = images.shape
+        return max(1, PIXELS_AT_ONCE_ON_A_CPU // (height * width)) if self.device.type == "cpu" else count
 
 
 def to_network_size(images: Tensor, height: int, width: int) -> Tensor:

@@ -18,6 +18,9 @@ ALLOWED = {
     "config": GROUND,
     "cli": GROUND,
     "workers": GROUND,
+    "arithmetic": GROUND,
+    "memory": GROUND,
+    "overlap": GROUND,
     "weight_files": GROUND,
     "networks": {"weight_files"},
     "losses": GROUND,
@@ -27,11 +30,11 @@ ALLOWED = {
     "datasets": {"geometry", "splits", "structures"},
     "synthesis": {"geometry", "structures"},
     "methods": {"geometry", "structures", "config", "networks", "losses", "synthesis"},
-    "predictor": {"geometry", "structures", "config", "checkpoints", "methods", "image_depth"},
+    "predictor": {"geometry", "structures", "config", "checkpoints", "methods", "image_depth", "arithmetic"},
     "report": {"structures"},
     "evaluation": {
         "geometry", "splits", "structures", "config", "datasets", "losses", "checkpoints", "predictor", "methods",
-        "version", "workers",
+        "version", "workers", "arithmetic", "memory", "overlap",
     },  # fmt: skip
     "export": {"checkpoints", "predictor", "version"},
     "odometry": {
@@ -39,7 +42,7 @@ ALLOWED = {
     },  # fmt: skip
     "image_depth": {"geometry", "datasets", "report"},
     "prediction": {
-        "geometry", "config", "checkpoints", "datasets", "predictor", "export", "version",
+        "geometry", "config", "checkpoints", "datasets", "predictor", "export", "version", "memory", "overlap",
     },  # fmt: skip
     "preparation": {"geometry", "splits", "structures", "datasets", "config"},
     "preflight": {"geometry", "splits", "structures", "datasets", "report"},

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from selfsup_depth import __version__
+from selfsup_depth import predictor as predictor_file
 from selfsup_depth.checkpoints import CheckpointMeta
 from selfsup_depth.errors import UserError
 from selfsup_depth.methods import METHODS
@@ -70,3 +71,30 @@ def test_other_floats_and_rounding_are_taken(dtype, predictor):
 def test_the_method_itself_is_not_slowed_by_checks(predictor):
     with torch.inference_mode():
         assert predictor.method.predict(GOOD * 255).depth.shape == (2, 1, 64, 96)
+
+
+def test_a_cpu_takes_large_batches_in_parts_that_stay_in_its_cache(predictor, monkeypatch):
+    images = torch.rand(5, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    seen = []
+    network = predictor.method.predict
+    monkeypatch.setattr(predictor.method, "predict", lambda part: seen.append(part) or network(part))
+    whole = predictor.predict(images).depth
+    assert [len(part) for part in seen] == [5]
+    for pixels, parts in ((2 * 64 * 96, [2, 2, 1]), (64 * 96 - 1, [1] * 5)):
+        monkeypatch.setattr(predictor_file, "PIXELS_AT_ONCE_ON_A_CPU", pixels)
+        seen.clear()
+        torch.testing.assert_close(predictor.predict(images).depth, whole, rtol=1e-5, atol=0)
+        assert [len(part) for part in seen] == parts
+    assert all(part.is_contiguous(memory_format=torch.channels_last) for part in seen)
+
+
+def test_weights_lie_as_convolutions_like_them(predictor):
+    weights = [value for value in predictor.method.state_dict().values() if value.ndim == 4]
+    assert weights and all(value.is_contiguous(memory_format=torch.channels_last) for value in weights)
+
+
+def test_one_image_alone_and_in_a_batch_have_the_same_depth(predictor):
+    batch = predictor.predict_full_size(GOOD).depth
+    for number in range(2):
+        one = predictor.predict_full_size(GOOD[number : number + 1]).depth
+        torch.testing.assert_close(one[0], batch[number], rtol=1e-5, atol=0)

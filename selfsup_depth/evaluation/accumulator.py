@@ -16,7 +16,13 @@ from selfsup_depth.evaluation.extras import ExtraMean, ExtraSettings, extra_mean
 from selfsup_depth.evaluation.metrics import DepthScores, mean_scores
 from selfsup_depth.evaluation.modes import ScoringMode
 from selfsup_depth.evaluation.protocols import Protocol
-from selfsup_depth.evaluation.scoring import NO_EXTRAS, ImageScores, score_image
+from selfsup_depth.evaluation.scoring import (
+    NO_EXTRAS,
+    ImageScores,
+    PlacedImage,
+    place_prediction,
+    score_placed,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,14 @@ class EvaluationResult:
         return skipped
 
 
+@dataclass(frozen=True)
+class ScoredImage:
+    """What a thread hands back."""
+
+    row: ImageScores
+    valid_depths: NDArray[np.float32] | None  #: [N] where they are kept
+
+
 class ScoreAccumulator:
     """Collects image by image; `result()` at the end.
 
@@ -104,14 +118,31 @@ class ScoreAccumulator:
 
         `camera`: which point clouds need.
         """
-        row = score_image(
+        return self.take(self.score(self.place(inverse_depth, ground_truth, name, camera)))
+
+    def place(
+        self,
+        inverse_depth: Tensor,
+        ground_truth: NDArray[np.floating] | None,
+        name: str,
+        camera: Camera | None = None,
+    ) -> PlacedImage:
+        """The first third of `add`, which needs torch: for one thread."""
+        return place_prediction(
             inverse_depth, ground_truth, name, self.protocol, self.mode, extras=self._extras, camera=camera
         )
-        self.rows.append(row)
-        if self._keep and ground_truth is not None and row.scored:
-            truth = self.protocol.fit(ground_truth, name)
-            self.valid_depths.append(truth[self.protocol.valid_mask(truth)].astype(np.float32))
-        return row
+
+    def score(self, placed: PlacedImage) -> ScoredImage:
+        """The second, which takes the longest: for any thread, several at once."""
+        row = score_placed(placed, self.protocol, self.mode, self._extras)
+        return ScoredImage(row, placed.truth.astype(np.float32) if self._keep and row.scored else None)
+
+    def take(self, scored: ScoredImage) -> ImageScores:
+        """The last: in the order of the images."""
+        self.rows.append(scored.row)
+        if scored.valid_depths is not None:
+            self.valid_depths.append(scored.valid_depths)
+        return scored.row
 
     def result(self) -> EvaluationResult:
         """Means over the scored images.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -17,7 +18,8 @@ from selfsup_depth.evaluation.evaluation_data import EvaluationData
 from selfsup_depth.evaluation.image_list import ImageList
 from selfsup_depth.evaluation.modes import ScoringMode
 from selfsup_depth.evaluation.protocols import PROTOCOLS
-from selfsup_depth.evaluation.scoring import resize_inverse_depth
+from selfsup_depth.evaluation.scoring import SCORERS, resize_inverse_depth
+from selfsup_depth.overlap import in_threads
 from splits import read_split
 
 #: Height and width of every test image and of every map the server takes.
@@ -93,19 +95,25 @@ def write_submission(predictions: Iterable[Tensor], mode: ScoringMode, folder: P
     protocol = PROTOCOLS["benchmark"]
     folder.mkdir(parents=True, exist_ok=True)
     indices = benchmark_indices()
-    written = 0
-    for prediction in predictions:
-        if written == len(indices):
-            raise UserError(f"There are more predictions than the benchmark's {len(indices)} images.")
-        inverse = resize_inverse_depth(prediction, HEIGHT, WIDTH)[0].numpy().astype(np.float64)
+
+    def write(item: tuple[int, NDArray[np.float32]]) -> None:
+        number, inverse = item
         with np.errstate(divide="ignore"):
-            depth = np.clip(mode.scale_factor / inverse, protocol.min_depth, protocol.max_depth)
+            depth = np.clip(mode.scale_factor / inverse.astype(np.float64), protocol.min_depth, protocol.max_depth)
         picture = Image.fromarray((depth * PNG_SCALE).astype(np.uint16))
-        picture.save(folder / f"{indices[written]:010d}.png", compress_level=1)
-        written += 1
+        picture.save(folder / f"{indices[number]:010d}.png", compress_level=1)
+
+    written = sum(1 for _ in in_threads(write, _sized(predictions, len(indices)), threads=SCORERS, ahead=2 * SCORERS))
     if written != len(indices):
         raise UserError(f"The benchmark has {len(indices)} images, but there were {written} predictions.")
     return written
+
+
+def _sized(predictions: Iterable[Tensor], count: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    for number, prediction in enumerate(predictions):
+        if number == count:
+            raise UserError(f"There are more predictions than the benchmark's {count} images.")
+        yield number, resize_inverse_depth(prediction, HEIGHT, WIDTH)[0].numpy()
 
 
 def _find_folder(data_path: Path | None) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,9 +31,12 @@ from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.footage import footage_options
 from selfsup_depth.evaluation.ground_truth_files import GroundTruthFile
 from selfsup_depth.evaluation.image_list import ImageList, list_sha256
+from selfsup_depth.overlap import Prefetch
+from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
 
 FILE_NAME = "gt_depths.npz"
 PLAUSIBLE_SIZE = (192, 640)  # of images that a data set is opened for but that nobody will look at
+MAPS_AHEAD = 8  # of a file of ground truth, unpacked before they are needed
 DepthMap = NDArray[np.float32]
 _IMPROVED = "proj_depth/groundtruth/image_02/NNNNNNNNNN.png: 16 bits, metres * 256, 0 = none"
 _SIMSIN = "put it beside the image, NNN_0_depth.npy for NNN_0.png: metres, 0 = none"
@@ -100,10 +104,18 @@ class EvaluationData:
         if self.truth is None:
             raise ValueError("This data was opened without ground truth.")
         if isinstance(self.truth, GroundTruthFile):
-            # The open archive cannot be shared between processes; reading it is fast.
-            return iter(self.truth)
+            # the open archive cannot be shared between processes
+            return _read_ahead(self.truth)
         workers = min(num_workers, os.cpu_count() or 1) if len(self.truth) > 8 * num_workers else 0
-        return iter(DataLoader(self.truth, batch_size=None, collate_fn=_unchanged, num_workers=workers))
+        return iter(
+            DataLoader(
+                self.truth,
+                batch_size=None,
+                collate_fn=_unchanged,
+                num_workers=workers,
+                worker_init_fn=leave_ctrl_c_to_the_main_process,
+            )
+        )
 
 
 def open_data(
@@ -272,6 +284,13 @@ def _open_file(path: Path, names: Sequence[str]) -> GroundTruthFile:
             f"and '{names[first]}' in the list; export it again."
         )
     return truth
+
+
+def _read_ahead(truth: GroundTruthFile) -> Iterator[DepthMap]:
+    jobs = (partial(truth.__getitem__, index) for index in range(len(truth)))
+    with Prefetch(jobs, threads=1, ahead=MAPS_AHEAD) as maps:
+        for depth in maps:
+            yield depth.result()
 
 
 def _unchanged(item: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from selfsup_depth import __version__
+from selfsup_depth.arithmetic import PrecisionName
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.evaluation_data import EvaluationData
@@ -31,22 +32,29 @@ _SCORING_OPTIONS: dict[str, object] = {
     "disable_median_scaling": False,
     "extra_metrics": (),
 }
+#: Options of a network that runs now.
+_NETWORK_OPTIONS: dict[str, object] = {
+    "save_pred_disps": False,
+    "no_eval": False,
+    "post_process": False,
+    "precision": "fp32",
+}
 
-LoadModel = Callable[[Path, str | None], DepthModel]
+LoadModel = Callable[[Path, str | None, PrecisionName], DepthModel]
 
 
 def open_source(config: EvaluateConfig, load_model: LoadModel) -> PredictionSource:
     """The source that the options name.
 
     Args:
-        load_model: (checkpoint folder, device or None for the best there is) -> predictor.
+        load_model: (checkpoint folder, device or None for the best there is, precision) -> predictor.
 
     Raises:
         UserError: if none or two are named, or options are given that the source cannot follow.
     """
     _refuse_contradictions(config)
     if config.load_weights_folder is not None:
-        model = load_model(config.load_weights_folder, "cpu" if config.no_cuda else None)
+        model = load_model(config.load_weights_folder, "cpu" if config.no_cuda else None, config.precision)
         return FromModel(model, config.load_weights_folder, config)
     assert config.ext_disp_to_eval is not None  # _refuse_contradictions
     return FromFile(PredictionFile(config.ext_disp_to_eval), config)
@@ -59,7 +67,10 @@ class FromModel:
         self.model, self.folder, self.config = model, folder, config
         self.size: tuple[int, int] | None = (model.height, model.width)
         self.unit = PredictionUnit(model.metric, f"the checkpoint {folder}")
-        self.facts: dict[str, Any] = {"checkpoint": {"folder": str(folder), **asdict(model.meta)}}
+        self.facts: dict[str, Any] = {
+            "checkpoint": {"folder": str(folder), **asdict(model.meta)},
+            "precision": config.precision,
+        }
 
     def out_dir(self, image_list: ImageList) -> Path:
         # Beside the checkpoint: its folder is replaced as a whole when training goes on.
@@ -150,6 +161,6 @@ def _refuse_contradictions(config: EvaluateConfig) -> None:
             "--eval_eigen_to_benchmark is for predictions in a file (--ext_disp_to_eval): with a checkpoint, use "
             "--eval_split eigen_benchmark."
         )
-    for name in ("save_pred_disps", "no_eval", "post_process"):
-        if file is not None and getattr(config, name):
+    for name, default in _NETWORK_OPTIONS.items():
+        if file is not None and getattr(config, name) != default:
             raise UserError(f"--{name} needs a network to run: predictions from --ext_disp_to_eval are scored as is.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.modes import PredictionUnit
 from selfsup_depth.evaluation.postprocess import blend_flipped
-from selfsup_depth.structures import DepthPrediction
+from selfsup_depth.memory import run_or_say_what_fits
+from selfsup_depth.overlap import BATCHES_AHEAD, ToHost
+from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
 
 
 class DepthModel(Protocol):
@@ -32,7 +36,10 @@ class DepthModel(Protocol):
     def metric(self) -> bool: ...
     @property
     def meta(self) -> Any: ...
-    def predict(self, images: Tensor) -> DepthPrediction: ...
+    @property
+    def device(self) -> torch.device: ...
+    def predict_inverse_depth(self, images: Tensor) -> Tensor:
+        """[B, 1, height, width] of images [B, 3, height, width] float in [0, 1] on `device`."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +55,39 @@ def predict_inverse_depths(
     model: DepthModel, images: Dataset[Tensor], settings: PredictionSettings
 ) -> Iterator[Tensor]:
     """Yields inverse depth [1, h, w] float32 on the CPU for each image [3, H, W] uint8, in order."""
-    workers = min(settings.num_workers, os.cpu_count() or 1)
-    loader: DataLoader[Tensor] = DataLoader(images, settings.batch_size, shuffle=False, num_workers=workers)
+    device = model.device
+    loader: DataLoader[Tensor] = DataLoader(
+        images,
+        settings.batch_size,
+        shuffle=False,
+        num_workers=min(settings.num_workers, os.cpu_count() or 1),
+        pin_memory=device.type == "cuda",
+        worker_init_fn=leave_ctrl_c_to_the_main_process,
+    )
+    started: deque[ToHost] = deque()
     for batch in loader:
-        yield from _predict_batch(model, batch.float() / 255.0, settings.post_process).float().cpu()
+        started.append(ToHost(_predict_what_fits(model, batch, settings.post_process)))
+        if len(started) > BATCHES_AHEAD.get(device.type, 0):
+            yield from started.popleft().arrived()[0]
+    while started:
+        yield from started.popleft().arrived()[0]
 
 
+def _predict_what_fits(model: DepthModel, batch: Tensor, post_process: bool) -> Tensor:
+    def predict(count: int) -> Tensor:
+        # bytes travel, a quarter of what floats would take
+        images = batch[:count].to(model.device, non_blocking=True).float().div_(255)
+        return _predict_batch(model, images, post_process).float()
+
+    return run_or_say_what_fits(predict, len(batch), model.device)
+
+
+@torch.inference_mode()
 def _predict_batch(model: DepthModel, images: Tensor, post_process: bool) -> Tensor:
-    direct = model.predict(images).inverse_depth
+    direct = model.predict_inverse_depth(images)
     if not post_process:
         return direct
-    mirrored = model.predict(images.flip(-1)).inverse_depth.flip(-1)
+    mirrored = model.predict_inverse_depth(images.flip(-1)).flip(-1)
     return blend_flipped(direct, mirrored)
 
 
@@ -72,22 +101,44 @@ def save_while_predicting(
     Args:
         facts: what the sidecar says beside the count; must hold `metric`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
-    store: np.memmap | None = None
+    file: BinaryIO | None = None
     try:
-        for index, prediction in enumerate(predictions):
-            if store is None:
-                shape = (count, *prediction.shape[-2:])
-                store = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float32, shape=shape)
-            store[index] = prediction[0].numpy()
+        for prediction in predictions:
+            with _written(path):
+                if file is None:
+                    file = _start_file(unfinished, (count, *prediction.shape[-2:]))
+                file.write(np.ascontiguousarray(prediction[0].numpy(), dtype="<f4").data)
             yield prediction
-        if store is not None:
-            store.flush()
-            sidecar_path(path).write_text(json.dumps({**facts, "count": count}, indent=2) + "\n")
-            unfinished.replace(path)
+        if file is not None:
+            with _written(path):
+                file.close()
+                sidecar_path(path).write_text(json.dumps({**facts, "count": count}, indent=2) + "\n")
+                unfinished.replace(path)
     finally:
+        if file is not None:
+            with suppress(OSError):  # of a full disk, which has been told
+                file.close()
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"--save_pred_disps: {path} cannot be written ({error.strerror}): make room, or give another "
+            "--eval_out_dir."
+        ) from error
+
+
+def _start_file(path: Path, shape: tuple[int, ...]) -> BinaryIO:
+    """An .npy that is to be filled from front to back: a mapped one would kill the program where the disk is full."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("wb")
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return file
 
 
 def sidecar_path(path: Path) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from selfsup_depth.evaluation.leaks import leak_of
 from selfsup_depth.evaluation.modes import ScoringMode, require_one_mode, scoring_mode
 from selfsup_depth.evaluation.prediction_sources import LoadModel, PredictionSource, open_source
 from selfsup_depth.evaluation.reporting import print_result, summarise, write_per_image, write_summary
+from selfsup_depth.evaluation.scoring import SCORERS
+from selfsup_depth.overlap import in_threads
 
 
 def run_evaluation(config: EvaluateConfig, load_model: LoadModel, console: Console) -> EvaluationResult | None:
     """Evaluates a checkpoint or a file of predictions; writes and prints the result.
 
     Args:
-        load_model: (checkpoint folder, device or None) -> predictor.
+        load_model: (checkpoint folder, device or None, precision) -> predictor.
 
     Returns:
         None with --no_eval and for the benchmark, whose truth is on the server.
@@ -66,8 +69,14 @@ def _training_options(source: PredictionSource) -> Mapping[str, Any]:
 
 def _make_folder(folder: Path) -> None:
     """Said before the work starts: that its results cannot be kept."""
-    try:
+    with _kept_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(f"Results cannot be written to {folder} ({error.strerror}): give --eval_out_dir.") from error
 
@@ -81,7 +90,8 @@ def _predict_only(source: PredictionSource, data: EvaluationData, console: Conso
 def _submit(source: PredictionSource, data: EvaluationData, mode: ScoringMode, console: Console) -> None:
     folder = source.out_dir(data.image_list) / "benchmark_predictions"
     stream = track(source.stream(data), "predicting", len(data.names), console=console)
-    written = write_submission(stream, mode, folder)
+    with _kept_in(folder):
+        written = write_submission(stream, mode, folder)
     text = f"{written} depth maps for the server are in {folder} ({mode.scale_source})"
     console.print(text, highlight=False, soft_wrap=True)
 
@@ -92,18 +102,20 @@ def _score(
     protocol = data.image_list.protocol
     accumulator = ScoreAccumulator(protocol, mode, keep_ground_truth=True, extras=config.extras)
     triples = zip(source.stream(data), data.ground_truths(config.num_workers), data.names, strict=True)
-    tracked = track(triples, "evaluating", len(data.names), console=console)
-    for index, (prediction, truth, name) in enumerate(tracked):
-        accumulator.add(prediction, truth, name, data.camera(index))
+    placed = (accumulator.place(*triple, data.camera(index)) for index, triple in enumerate(triples))
+    scored = in_threads(accumulator.score, placed, threads=SCORERS, ahead=2 * SCORERS)
+    for image in track(scored, "evaluating", len(data.names), console=console):
+        accumulator.take(image)
     result = accumulator.result()
     if len(result.rows) != len(data.names):
         raise AssertionError(f"{len(data.names)} images went in, {len(result.rows)} rows came out")
     baseline = constant_baseline(accumulator.valid_depths, protocol)
     out_dir = source.out_dir(data.image_list)
-    write_per_image(result, out_dir / "per_image.csv")
     leak = leak_of(_training_options(source), data.image_list.split)
     facts = {**data.facts, **source.facts, "post_process": config.post_process, "leak": leak}
-    write_summary(summarise(result, baseline, facts), out_dir / "summary.json")
+    with _kept_in(out_dir):
+        write_per_image(result, out_dir / "per_image.csv")
+        write_summary(summarise(result, baseline, facts), out_dir / "summary.json")
     print_result(result, baseline, console)
     if leak:
         console.print(f"warning: {leak}", style="yellow", highlight=False, soft_wrap=True)

@@ -53,13 +53,19 @@ def _pairs(past: ColourRange, own: ColourRange) -> list[tuple[float, float]]:
 
 def paint_depth(depth: np.ndarray, colours: ColourRange) -> np.ndarray:
     """[H, W] -> [H, W, 3] uint8: near is bright (magma); 0 and non-finite values become black."""
+    steps, valid = colour_steps(depth, colours)
+    picture = magma().take(steps, axis=0)  # a quarter of the time of magma()[steps]
+    picture[~valid] = 0
+    return picture
+
+
+def colour_steps(depth: np.ndarray, colours: ColourRange) -> tuple[np.ndarray, np.ndarray]:
+    """[H, W] -> rows of `magma()` [H, W] uint8, and where they mean something [H, W] bool."""
     valid = np.isfinite(depth) & (depth > 0)
     inverse = np.zeros(depth.shape, dtype=np.float32)
     np.divide(1.0, depth, out=inverse, where=valid)
     share = (inverse - np.float32(colours.low)) * np.float32(1 / max(colours.high - colours.low, 1e-9))
-    picture = _magma()[(share.clip(0, 1) * 256).clip(0, 255).astype(np.uint8)]
-    picture[~valid] = 0
-    return picture
+    return (share.clip(0, 1) * 256).clip(0, 255).astype(np.uint8), valid
 
 
 def side_by_side(image: np.ndarray, painted: np.ndarray, colours: ColourRange, unit: str) -> np.ndarray:
@@ -72,7 +78,7 @@ def _legend(width: int, colours: ColourRange, unit: str) -> np.ndarray:
     """[20, width, 3]: dark to bright, with the depths at the ends and the unit."""
     near, far = (1 / max(value, 1e-9) for value in (colours.high, colours.low))
     strip = Image.new("RGB", (width, LEGEND_HEIGHT))
-    bar = Image.fromarray(np.tile(_magma()[None], (LEGEND_HEIGHT - 8, 1, 1)))
+    bar = Image.fromarray(np.tile(magma()[None], (LEGEND_HEIGHT - 8, 1, 1)))
     strip.paste(bar.resize((max(width // 4, 1), LEGEND_HEIGHT - 8)), (width // 2, 4))
     draw = ImageDraw.Draw(strip)
     draw.text((width // 2 - 4, 4), f"far: {far:.3g}", anchor="ra")
@@ -81,6 +87,6 @@ def _legend(width: int, colours: ColourRange, unit: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _magma() -> np.ndarray:
-    """[256, 3] uint8."""
+def magma() -> np.ndarray:
+    """[256, 3] uint8: dark to bright."""
     return (matplotlib.colormaps["magma"](np.arange(256))[:, :3] * 255).astype(np.uint8)

@@ -16,7 +16,14 @@ from PIL.PngImagePlugin import PngInfo
 from geometry.pointcloud import point_cloud
 from selfsup_depth.errors import UserError
 from selfsup_depth.prediction.cameras import PictureCamera
-from selfsup_depth.prediction.colours import ColourRange, colour_range, paint_depth, side_by_side
+from selfsup_depth.prediction.colours import (
+    ColourRange,
+    colour_range,
+    colour_steps,
+    magma,
+    paint_depth,
+    side_by_side,
+)
 
 LARGEST_16_BIT = 65535
 IMAGE_DESCRIPTION = 270  # TIFF tag
@@ -83,13 +90,17 @@ def write_png16_kitti(path: Path, picture: DepthPicture) -> dict[str, Any]:
 
 def write_color(path: Path, picture: DepthPicture) -> dict[str, Any]:
     about = f"inverse depth as colour, near is bright, to look at; the depth is in {picture.unit}"
-    _save_png(path, picture.painted, about, "none: a picture")
+    steps, valid = colour_steps(picture.depth, picture.range)
+    # with black there are more colours than a palette holds
+    image = with_palette(steps) if valid.all() else Image.fromarray(picture.painted)
+    _save_png(path, image, about, "none: a picture")
     return {"unit": None, "type": "a picture to look at, no data"}
 
 
 def write_side_by_side(path: Path, picture: DepthPicture) -> dict[str, Any]:
     about = f"picture and inverse depth as colour, near is bright; the depth is in {picture.unit}"
-    _save_png(path, side_by_side(picture.image, picture.painted, picture.range, picture.unit), about, "none: a picture")
+    beside = side_by_side(picture.image, picture.painted, picture.range, picture.unit)
+    _save_png(path, Image.fromarray(beside), about, "none: a picture")
     return {"unit": None, "type": "a picture to look at, no data"}
 
 
@@ -150,14 +161,21 @@ def _write_16_bit(path: Path, depth: np.ndarray, factor: float, unit: str, about
     values = np.where(valid, values.clip(1, LARGEST_16_BIT), 0).astype(np.uint16)  # 0 means: no depth
     largest = f"{LARGEST_16_BIT / factor:.5g} m"
     about += f"; 0: no depth; {LARGEST_16_BIT}: {largest} or more"
-    _save_png(path, values, about, unit)
+    _save_png(path, Image.fromarray(values), about, unit)
     return {
         "unit": unit, "type": "16-bit png", "about": about, "largest": largest, "saturated_pixels": beyond,
     }  # fmt: skip
 
 
-def _save_png(path: Path, pixels: np.ndarray, about: str, unit: str) -> None:
+def with_palette(steps: np.ndarray) -> Image.Image:
+    """The picture of `magma()[steps]`, of a byte a pixel: half the file, in a quarter of the time."""
+    image = Image.fromarray(steps)
+    image.putpalette(magma().tobytes())
+    return image
+
+
+def _save_png(path: Path, image: Image.Image, about: str, unit: str) -> None:
     text = PngInfo()
     text.add_text("Description", about)
     text.add_text("Unit", unit)
-    Image.fromarray(pixels).save(path, format="PNG", pnginfo=text, compress_level=PNG_COMPRESSION)
+    image.save(path, format="PNG", pnginfo=text, compress_level=PNG_COMPRESSION)

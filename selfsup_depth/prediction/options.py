@@ -63,8 +63,8 @@ class PredictConfig:
     batch_size: int = 1
     """Images per forward pass. Changes speed, not results."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Of the network; the rest is computed in fp32. bf16 and fp16 are faster on a GPU and change depth by about a
-    hundredth."""
+    """Of the network; the rest is computed in fp32. bf16 (also on CPUs that have it) and fp16 (GPU) are faster and
+    change depth by about a hundredth."""
     engine: str = "torch"
     """What runs the network: torch, or onnx (a file of export_onnx.py, in onnxruntime)."""
     onnx_file: Path | None = None

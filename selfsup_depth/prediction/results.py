@@ -57,6 +57,11 @@ class Results:
         while len(self._waiting) > WAITING:
             self._waiting.popleft().result()
 
+    def wait(self) -> None:
+        """Until the files of every picture are written. Raises UserError when one could not be."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
     def _write_files(self, frame: Frame, picture: DepthPicture) -> tuple[FileFacts, np.ndarray | None]:
         facts: dict[str, dict[str, Any]] = {}
         try:
@@ -87,8 +92,7 @@ class Results:
     def _complete(self) -> None:
         """Wait for what is being written, close the video, say what it is; raises the first UserError of these."""
         try:
-            while self._waiting:
-                self._waiting.popleft().result()
+            self.wait()
         finally:
             self._files.shutdown()
             self._in_order.shutdown()

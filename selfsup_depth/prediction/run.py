@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -13,13 +15,14 @@ import torch
 from torch import Tensor
 
 from selfsup_depth.errors import UserError
+from selfsup_depth.memory import run_or_say_what_fits
+from selfsup_depth.overlap import BATCHES_AHEAD, Prefetch, Stopwatch, ToHost
 from selfsup_depth.prediction.cameras import PictureCamera, PictureCameras
 from selfsup_depth.prediction.colours import ColourRange, SteadyRange
 from selfsup_depth.prediction.engines import Engine
 from selfsup_depth.prediction.formats import CloudLimits, DepthPicture
 from selfsup_depth.prediction.frames import Decode, Frame, Layout, Source, left_image
 from selfsup_depth.prediction.metadata import METRES, RELATIVE, halves_hint, squeeze_warning
-from selfsup_depth.prediction.prefetch import Prefetch
 from selfsup_depth.prediction.results import Results
 from selfsup_depth.prediction.sequence import CutDetector, TemporalSmoothing
 from selfsup_depth.predictor import to_image_size, to_network_size
@@ -51,7 +54,20 @@ class Tally:
     camera_sources: set[str] = field(default_factory=set)
     without_cloud: int = 0  # of the predicted ones, for want of a camera
     network_s: float = 0.0
+    waited_for_reading_s: float = 0.0
+    waited_for_writing_s: float = 0.0
     total_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Started:
+    """A batch that the device may still be busy with."""
+
+    frames: list[Frame]
+    cameras: list[PictureCamera | None]
+    cuts: list[bool]  # of a sequence: which frames do not follow the one before
+    arriving: ToHost  # depth [H, W] of each frame, and of a sequence inverse depth [B, 1, h, w]
+    network: Stopwatch
 
 
 class Run:
@@ -74,16 +90,41 @@ class Run:
         cannot be read are in the tally.
         """
         start = time.perf_counter()
-        settings = self._settings
-        jobs = _at_most(self._source.frames(), settings.max_frames)
+        settings, device = self._settings, self._engine.device
+        jobs = _at_most(self._source.frames(), settings.max_frames, pinned=device.type == "cuda")
+        started: deque[Started] = deque()
         try:
             with Prefetch(jobs, threads=DECODERS, ahead=AHEAD + settings.batch_size) as decoded:
                 taken = self._readable(decoded, advance)
-                while batch := list(islice(taken, settings.batch_size)):
-                    self._predict([frame for frame, _ in batch], [camera for _, camera in batch], advance)
+                while batch := self._next(taken):
+                    started.append(self._start([frame for frame, _ in batch], [camera for _, camera in batch]))
+                    if len(started) > BATCHES_AHEAD.get(device.type, 0):
+                        self._hand_over(started.popleft(), advance)
+                while started:
+                    self._hand_over(started.popleft(), advance)
+                self._wait_for_writing(self._results.wait)
+        except BaseException:
+            with suppress(UserError):  # what is predicted is kept; told is what ended the run
+                while started:
+                    self._hand_over(started.popleft(), advance)
+            raise
         finally:
             self.tally.total_s = time.perf_counter() - start
         return self.tally
+
+    def _next(self, taken: Iterator[tuple[Frame, PictureCamera | None]]) -> list[tuple[Frame, PictureCamera | None]]:
+        start = time.perf_counter()
+        try:
+            return list(islice(taken, self._settings.batch_size))
+        finally:
+            self.tally.waited_for_reading_s += time.perf_counter() - start
+
+    def _wait_for_writing(self, work: Callable[[], None]) -> None:
+        start = time.perf_counter()
+        try:
+            work()
+        finally:
+            self.tally.waited_for_writing_s += time.perf_counter() - start
 
     def _readable(
         self, decoded: Prefetch[Frame], advance: Callable[[], None]
@@ -131,37 +172,44 @@ class Run:
                 "stored, which is what a calibration is of: --apply_exif_rotation turns it upright"
             )
 
+    def _start(self, frames: list[Frame], cameras: list[PictureCamera | None]) -> Started:
+        """Give the device its work. Raises UserError, which names a smaller batch, when its memory does not suffice."""
+        return run_or_say_what_fits(
+            lambda count: self._start_batch(frames[:count], cameras[:count]), len(frames), self._engine.device
+        )
+
     @torch.inference_mode()
-    def _predict(
-        self, frames: list[Frame], cameras: list[PictureCamera | None], advance: Callable[[], None]
-    ) -> None:
-        engine = self._engine
+    def _start_batch(self, frames: list[Frame], cameras: list[PictureCamera | None]) -> Started:
+        settings = self._settings
         images = torch.cat([self._network_image(frame.image) for frame in frames])
-        start = time.perf_counter()
-        inverse = engine(images)
-        if engine.device.type == "cuda":
-            torch.cuda.synchronize(engine.device)
-        self.tally.network_s += time.perf_counter() - start
-        for number, (frame, camera) in enumerate(zip(frames, cameras, strict=True)):
-            own, colours = self._in_time(images[number], inverse[number])
-            depth = 1.0 / to_image_size(own[None], *frame.size)[0, 0]
-            self._results.add(frame, self._picture(frame, depth.cpu().numpy(), colours, camera))
+        cuts = self._cuts.find(images) if settings.is_sequence else []
+        with Stopwatch(self._engine.device) as network:
+            inverse = self._engine(images)
+        if settings.temporal_smoothing > 0:
+            steady = [self._smoothing.next(own, is_cut=cut) for own, cut in zip(inverse, cuts, strict=True)]
+            inverse = torch.stack(steady)
+        depths = [1.0 / to_image_size(own[None], *frame.size)[0, 0] for own, frame in zip(inverse, frames, strict=True)]
+        arriving = ToHost(*depths, inverse) if settings.is_sequence else ToHost(*depths)
+        return Started(frames, cameras, cuts, arriving, network)
+
+    @torch.inference_mode()
+    def _hand_over(self, batch: Started, advance: Callable[[], None]) -> None:
+        """Have the files of a batch written when the device is done with it."""
+        arrived = batch.arriving.arrived()
+        self.tally.network_s += batch.network.seconds()
+        for number, (frame, camera) in enumerate(zip(batch.frames, batch.cameras, strict=True)):
+            colours = None
+            if self._settings.is_sequence:
+                colours = self._range.next((1.0 / arrived[-1][number]).numpy(), is_cut=batch.cuts[number])
+            picture = self._picture(frame, arrived[number].numpy(), colours, camera)
+            self._wait_for_writing(partial(self._results.add, frame, picture))
             self.tally.predicted += 1
             advance()
 
     def _network_image(self, image: Tensor) -> Tensor:
         meta = self._engine.meta
-        as_float = image[None].to(self._engine.device).float() / 255
+        as_float = image[None].to(self._engine.device, non_blocking=True).float().div_(255)
         return to_network_size(as_float, meta.height, meta.width)
-
-    def _in_time(self, image: Tensor, inverse: Tensor) -> tuple[Tensor, ColourRange | None]:
-        """Inverse depth [1, h, w] of the next of consecutive frames, smoothed if asked for, and steady colours."""
-        if not self._settings.is_sequence:
-            return inverse, None
-        is_cut = self._cuts.is_cut(image)
-        if self._settings.temporal_smoothing > 0:
-            inverse = self._smoothing.next(inverse, is_cut=is_cut)
-        return inverse, self._range.next((1.0 / inverse).cpu().numpy(), is_cut=is_cut)
 
     def _picture(
         self, frame: Frame, depth: np.ndarray, colours: ColourRange | None, camera: PictureCamera | None
@@ -170,11 +218,18 @@ class Run:
         return DepthPicture(image, depth, self._unit, colours, camera, self._settings.cloud)
 
 
-def _at_most(jobs: Iterator[Decode], count: int | None) -> Iterator[Decode]:
+def _at_most(jobs: Iterator[Decode], count: int | None, *, pinned: bool) -> Iterator[Decode]:
     """The first `count` jobs; closes the iterator, which releases a video or a webcam."""
     try:
-        yield from islice(jobs, count)
+        for job in islice(jobs, count):
+            yield partial(_pinned, job) if pinned else job
     finally:
         close = getattr(jobs, "close", None)
         if close is not None:
             close()
+
+
+def _pinned(decode: Decode) -> Frame:
+    """In memory from which a GPU takes it while the host goes on."""
+    frame = decode()
+    return replace(frame, image=frame.image.pin_memory())

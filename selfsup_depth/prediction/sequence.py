@@ -18,16 +18,17 @@ class CutDetector:
     def __init__(self) -> None:
         self._last: Tensor | None = None
 
-    def is_cut(self, image: Tensor) -> bool:
-        """Whether `image` [3, h, w] in [0, 1] does not follow the one before; true of the first.
+    def find(self, images: Tensor) -> list[bool]:
+        """Which of the next images [B, 3, h, w] in [0, 1] do not follow the one before; the very first does not.
 
         Averages over cells are compared, which change little while a camera moves as far as it does from
         frame to frame.
         """
-        cells = F.adaptive_avg_pool2d(image.float(), CELLS)
-        cut = self._last is None or bool((cells - self._last).abs().mean() > CUT)
-        self._last = cells
-        return cut
+        found = []
+        for cells in F.adaptive_avg_pool2d(images.float(), CELLS).cpu():  # waits for a GPU once
+            found.append(self._last is None or bool((cells - self._last).abs().mean() > CUT))
+            self._last = cells
+        return found
 
 
 class TemporalSmoothing:

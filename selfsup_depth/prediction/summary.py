@@ -31,11 +31,15 @@ def print_summary(plan: Plan, ledger: Ledger, tally: Tally, meta: CheckpointMeta
 
 
 def speed(tally: Tally) -> str:
-    """Pictures a second, of the network alone and of everything but loading the checkpoint."""
+    """Of everything but loading the checkpoint, of the network alone, and what the network waited for."""
     if not tally.predicted or not tally.network_s or not tally.total_s:
         return "none predicted"
-    network, total = tally.predicted / tally.network_s, tally.predicted / tally.total_s
-    return f"network {network:.1f} images/s, with reading and writing {total:.1f} images/s"
+    reading, writing = (waited / tally.total_s for waited in (tally.waited_for_reading_s, tally.waited_for_writing_s))
+    return (
+        f"{tally.predicted / tally.total_s:.1f} frames per second; the network alone "
+        f"{tally.predicted / tally.network_s:.1f}; of the time {reading:.0%} waiting for pictures, {writing:.0%} for "
+        "files to be written"
+    )
 
 
 def _warnings(plan: Plan, ledger: Ledger, tally: Tally) -> list[str]:

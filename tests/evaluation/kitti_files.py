@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from selfsup_depth.structures import DepthPrediction
 from splits import SplitLine, parse_line
 
 HEIGHT, WIDTH = 38, 124  # a tenth of KITTI's, so that calibration and images agree
@@ -88,10 +87,11 @@ class RedModel:
 
     def __init__(self, *, metric: bool = True, factor: float = 1.0, height: int = HEIGHT, width: int = WIDTH) -> None:
         self.height, self.width, self.metric, self.factor = height, width, metric, factor
+        self.device = torch.device("cpu")
         self.meta = Meta(metres_per_unit=1.0 if metric else None)
         self.predicted = 0
 
-    def predict(self, images: Tensor) -> DepthPrediction:
+    def predict_inverse_depth(self, images: Tensor) -> Tensor:
         assert images.shape[1:] == (3, self.height, self.width)
         self.predicted += len(images)
-        return DepthPrediction(self.factor * torch.clamp(255 * images[:, :1], min=1.0), self.metric)
+        return 1.0 / (self.factor * torch.clamp(255 * images[:, :1], min=1.0))

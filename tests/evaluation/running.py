@@ -23,7 +23,7 @@ def run(model: RedModel | None = None, **options: object) -> tuple[EvaluationRes
         options.setdefault("load_weights_folder", Path("weights"))
         options.setdefault("eval_out_dir", Path("out"))
     console = Console(file=io.StringIO(), width=80)
-    result = run_evaluation(EvaluateConfig(**options), lambda folder, device: model, console)  # type: ignore[arg-type]
+    result = run_evaluation(EvaluateConfig(**options), lambda folder, device, precision: model, console)  # type: ignore[arg-type]
     return result, console.file.getvalue()  # type: ignore[attr-defined]
 
 

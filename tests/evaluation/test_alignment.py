@@ -19,6 +19,14 @@ def test_the_two_rules_differ_for_even_counts_alone():
     assert median_ratio(even, np.array([1.0, 4.0]), "lower") == 2.0  # 2 / 1, not 2.5 / 2.5
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_mean_rule_is_numpys_to_the_bit(kind):
+    for count in (1, 2, 3, 4, 7, 100, 1001):
+        values = np.random.default_rng(count).lognormal(size=count).astype(kind)
+        assert median(values) == float(np.median(values))
+    assert np.isnan(median(np.array([1.0, np.nan, 0.5, 2.0], dtype=kind)))
+
+
 def test_the_lower_rule_is_torchs():
     for count in (1, 2, 7, 100, 1001):
         values = np.random.default_rng(count).lognormal(size=count)

@@ -27,6 +27,18 @@ def test_no_other_constant_is_better():
     assert min(scan) == pytest.approx(baseline.unaligned.abs_rel, rel=1e-3)
 
 
+def test_it_is_the_weighted_median_of_all_pixels_sorted():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        sizes = rng.integers(1, 300, rng.integers(1, 6))
+        maps = [rng.gamma(2, 5, size).astype(np.float32).clip(0.01, 79) for size in sizes]
+        depths = np.concatenate(maps).astype(np.float64)
+        weights = np.concatenate([1 / (image.size * image.astype(np.float64)) for image in maps])
+        order = np.argsort(depths)
+        reached = np.cumsum(weights[order])
+        assert constant_baseline(maps, BUILTIN).depth == depths[order][np.searchsorted(reached, reached[-1] / 2)]
+
+
 def test_by_hand():
     # |1 - c| / 1 + |4 - c| / 4 is smallest at c = 1: errors 0 and 3/4.
     baseline = constant_baseline([np.array([1.0, 4.0])], BUILTIN)

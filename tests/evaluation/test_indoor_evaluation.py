@@ -76,7 +76,7 @@ LAYOUTS = {
 
 
 def command(monkeypatch: pytest.MonkeyPatch, model: RedModel, *words: object) -> None:
-    monkeypatch.setattr(evaluate_depth.DepthPredictor, "load", lambda folder, device: model)
+    monkeypatch.setattr(evaluate_depth.DepthPredictor, "load", lambda folder, device, precision: model)
     options = ("--load_weights_folder", "weights", "--num_workers", 0, "--eval_out_dir", "out", *words)
     assert evaluate_depth.main([str(option) for option in options]) == 0
 

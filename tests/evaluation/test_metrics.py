@@ -38,6 +38,18 @@ def test_by_hand():
     assert scores.mae == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("pixels", [2**14 - 1, 2**14, 2**14 + 1, 3 * 2**14 + 7])
+def test_a_large_map_is_scored_as_its_pieces_are(pixels):
+    rng = np.random.default_rng(pixels)
+    truth, guess = rng.uniform(1, 80, (2, pixels))
+    whole = depth_scores(truth, guess)
+    parts = [(depth_scores(truth[place], guess[place]), place.size) for place in np.array_split(np.arange(pixels), 7)]
+    for name in SCORE_NAMES:
+        power = 2 if name.startswith("rmse") else 1
+        mean = sum(getattr(part, name) ** power * size for part, size in parts) / pixels
+        assert getattr(whole, name) ** power == pytest.approx(mean, rel=1e-12)
+
+
 def test_mae_is_in_metres_and_linear():
     # Errors of 1 and 3 m: mean 2 m, while the root of the mean square is sqrt(5).
     scores = depth_scores(np.array([2.0, 4.0]), np.array([1.0, 7.0]))

@@ -77,9 +77,21 @@ def test_colours_are_those_of_the_report_and_say_that_they_are_no_data(tmp_path)
     facts = FORMATS["color"].write(tmp_path / "a.png", picture())
     stored = Image.open(tmp_path / "a.png")
     # a look-up table of 256 colours against matplotlib's interpolation: neighbouring entries at most
-    assert np.abs(np.asarray(stored).astype(int) - colour_depth(DEPTH)).max() <= 8
+    assert np.abs(np.asarray(stored.convert("RGB")).astype(int) - colour_depth(DEPTH)).max() <= 8
     assert "metres" in stored.text["Description"]
     assert facts["unit"] is None
+
+
+@pytest.mark.parametrize(("hole", "mode"), [(False, "P"), (True, "RGB")])
+def test_a_palette_shows_the_same_pixels_and_black_needs_more(hole, mode, tmp_path):
+    depth = DEPTH.copy()
+    depth[3, 4:6] = (0.0, np.nan) if hole else 7.0
+    shown = picture(depth)
+    FORMATS["color"].write(tmp_path / "a.png", shown)
+    stored = Image.open(tmp_path / "a.png")
+    assert stored.mode == mode
+    np.testing.assert_array_equal(np.asarray(stored.convert("RGB")), shown.painted)
+    assert shown.painted[3, 4:6].any() != hole
 
 
 def test_side_by_side_shows_the_picture_and_its_depth_above_a_legend(tmp_path):

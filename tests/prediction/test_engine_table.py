@@ -6,9 +6,12 @@ import pytest
 import torch
 from painted_depth import HEIGHT, METRES_PER_UNIT, WIDTH, depth_of
 
+from selfsup_depth.arithmetic import cpu_has_bf16
 from selfsup_depth.errors import UserError
 from selfsup_depth.prediction.engines import ENGINES, EngineRequest, build_engine
 from selfsup_depth.predictor import DepthPredictor
+
+WITH_BF16 = pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU has no bf16")
 
 
 def images(red: float = 100.0) -> torch.Tensor:
@@ -26,6 +29,7 @@ def test_torch_gives_the_networks_inverse_depth(weights):
     torch.testing.assert_close(inverse, torch.full_like(inverse, float(1 / depth_of(100))))
 
 
+@WITH_BF16
 def test_bf16_is_the_network_alone(weights):
     full, half = (build_engine("torch", EngineRequest(weights, device="cpu", precision=p)) for p in ("fp32", "bf16"))
     found = half(images())
@@ -52,6 +56,7 @@ def test_what_cannot_be_built_is_refused(name, request_of, message, weights):
         build_engine(name, request_of(weights))
 
 
+@WITH_BF16
 def test_a_predictor_takes_the_precision_itself(weights):
     assert DepthPredictor.load(weights, "cpu", precision="bf16").dtype == torch.bfloat16
     assert set(ENGINES) >= {"torch"}
