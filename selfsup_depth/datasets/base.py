@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 
 from geometry.camera import check_intrinsics, resize_intrinsics
 from selfsup_depth.datasets.augmentation import draw_augmentation
-from selfsup_depth.datasets.images import resize_image
 from selfsup_depth.datasets.index import item_name, usable_items
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.datasets.source import ViewSource
@@ -118,13 +117,12 @@ class ViewDataset(Dataset[Sample]):
 
     def _read_frame(self, view: SplitLine) -> tuple[Tensor, Tensor]:
         """Image [3, H, W] uint8 and its intrinsics [3, 3] float32, resized together."""
-        image = self.source.read_image(view)
-        height, width = image.shape[-2:]
+        request = self.request
+        image, (height, width) = self.source.read_resized(view, request.height, request.width)
         intrinsics = self.source.intrinsics(view, width, height)
         self._check(intrinsics, width, height, view)
-        request = self.request
         resized = resize_intrinsics(intrinsics, request.width / width, request.height / height)
-        return resize_image(image, request.height, request.width), resized.float()
+        return image, resized.float()
 
     def _check(self, intrinsics: Tensor, width: int, height: int, view: SplitLine) -> None:
         """Each different camera is checked once."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from selfsup_depth.datasets.cameras.model import CameraRig
 from selfsup_depth.datasets.files import DirectoryListing
-from selfsup_depth.datasets.images import read_image
+from selfsup_depth.datasets.images import read_image, read_resized, resize_image
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
@@ -114,6 +114,16 @@ class ViewSource(ABC):
     def read_image(self, view: SplitLine) -> Tensor:
         """[3, h, w] uint8 RGB."""
         return read_image(self.image_path(view))
+
+    def read_resized(self, view: SplitLine, height: int, width: int) -> tuple[Tensor, tuple[int, int]]:
+        """[3, height, width] uint8 RGB, and the (height, width) of the image as `read_image` gives it.
+
+        Where that is a file as it lies, a large one is decoded at reduced size.
+        """
+        if type(self).read_image is ViewSource.read_image:
+            return read_resized(self.image_path(view), height, width)
+        image = self.read_image(view)
+        return resize_image(image, height, width), (image.shape[-2], image.shape[-1])
 
 
 def data_folder(request: DatasetRequest, dataset: str) -> str:
