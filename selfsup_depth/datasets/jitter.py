@@ -19,6 +19,7 @@ from selfsup_depth.structures import Augmentation
 LUMA = (0.2989, 0.587, 0.114)  # torchvision's grey
 HUE = 3  # the number of the operation in `Augmentation.jitter_order`
 BLENDS = 3  # all others
+IDENTITY = (1.0, 0.0, 0.0)  # a, d, e of the blend that changes nothing
 PLACES = (0.0, 2.0, 4.0)  # of red, green and blue on the circle of hue, in sixths
 LARGEST_TURN = 1.0 / 6.0  # of the circle; beyond it the distances below would need a whole turn taken off
 
@@ -55,8 +56,8 @@ def plan_jitter(augmentations: Sequence[Augmentation]) -> JitterPlan | None:
         return None
     chosen.sort(key=lambda entry: -entry[1].jitter_order.index(HUE))
     places = [drawn.jitter_order.index(HUE) for _, drawn in chosen]
-    before = torch.tensor([1.0, 0.0, 0.0]).repeat(len(chosen), BLENDS, 1)
-    after, turns = before.clone(), torch.zeros(len(chosen))
+    before, after = ([[IDENTITY] * BLENDS for _ in chosen] for _ in range(2))
+    turns = [0.0] * len(chosen)
     for position, ((_, drawn), place) in enumerate(zip(chosen, places, strict=True)):
         assert drawn.jitter is not None
         for k, operation in enumerate(drawn.jitter_order):
@@ -64,24 +65,24 @@ def plan_jitter(augmentations: Sequence[Augmentation]) -> JitterPlan | None:
             if operation == HUE:
                 turns[position] = 6.0 * factor
             elif k < place:
-                before[position, k] = _blend_of(operation, factor)
+                before[position][k] = _blend_of(operation, factor)
             else:
-                after[position, k - place - 1] = _blend_of(operation, factor)
-    if turns.abs().max() > 6.0 * LARGEST_TURN:
+                after[position][k - place - 1] = _blend_of(operation, factor)
+    if max(map(abs, turns)) > 6.0 * LARGEST_TURN:
         raise ValueError(f"a turn of the hue must be within {LARGEST_TURN:.3f} of the circle")
     return JitterPlan(
         torch.tensor([row for row, _ in chosen]),
-        before,
-        after,
-        turns,
+        torch.tensor(before),
+        torch.tensor(after),
+        torch.tensor(turns),
         tuple(sum(place > k for place in places) for k in range(BLENDS)),
         tuple(sum(BLENDS - place > k for place in places) for k in range(BLENDS)),
     )
 
 
-def _blend_of(operation: int, factor: float) -> Tensor:
+def _blend_of(operation: int, factor: float) -> tuple[float, float, float]:
     """a, d, e of brightness (0), contrast (1) and saturation (2)."""
-    return torch.tensor([(factor, 0.0, 0.0), (factor, 0.0, 1.0 - factor), (factor, 1.0 - factor, 0.0)][operation])
+    return ((factor, 0.0, 0.0), (factor, 0.0, 1.0 - factor), (factor, 1.0 - factor, 0.0))[operation]
 
 
 def jitter_frames(frames: Sequence[Tensor], plan: JitterPlan) -> list[Tensor]:
