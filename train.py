@@ -40,7 +40,7 @@ with cli.quiet_ctrl_c():
     )
     from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
     from selfsup_depth.config import TrainConfig
-    from selfsup_depth.datasets import RawBatch, ViewDataset, augment, collate
+    from selfsup_depth.datasets import BatchMemory, RawBatch, ShelvedBatch, ViewDataset, augment, collate
     from selfsup_depth.datasets.builtin import BUILTIN
     from selfsup_depth.errors import UserError
     from selfsup_depth.evaluation.protocols import Protocol, protocol_of_validation
@@ -97,7 +97,7 @@ def train(config: TrainConfig, console: Console) -> int:
         picture=training_pictures,
         options=cli.as_flat_dict(config) | fingerprints(training, teaching),
     )
-    data = training_data(training, teaching, device, workers)
+    data = training_data(training, teaching, device, workers, config.optimizer.batch_size)
     trainer = Trainer(method, data, hooks, config.optimizer, config.run, device)
     if warning := hardly_heard(config.distill, trainer.steps_per_epoch * config.optimizer.num_epochs):
         console.print(f"[yellow]warning[/yellow] {warning}", highlight=False)
@@ -154,15 +154,17 @@ def refuse_what_is_not_there(config: TrainConfig) -> None:
 
 
 def training_data(
-    training: ViewDataset, teaching: Teaching | None, device: torch.device, workers: int
+    training: ViewDataset, teaching: Teaching | None, device: torch.device, workers: int, batch_size: int
 ) -> TrainingData:
     """Batches as the loop gets them: on the device, augmented, with teacher maps where there is a teacher."""
 
-    def prepare(raw: RawBatch) -> Batch:
+    def prepare(raw: RawBatch | ShelvedBatch) -> Batch:
         batch = augment(raw.to(device, non_blocking=True))
         return teaching.complete(batch) if teaching else batch
 
-    return TrainingData(teaching.samples(training) if teaching else training, collate, prepare, workers)
+    request, samples = training.request, teaching.samples(training) if teaching else training
+    memory = BatchMemory(workers, batch_size, len(request.frame_ids), (request.height, request.width))
+    return TrainingData(samples, memory if workers else collate, prepare, workers)
 
 
 def tell_index(console: Console, part: str, dataset: ViewDataset) -> None:

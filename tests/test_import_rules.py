@@ -16,7 +16,7 @@ ALLOWED = {
     "splits": GROUND,
     "errors": GROUND,
     "config": GROUND,
-    "cli": GROUND,
+    "cli": {"workers"},
     "workers": GROUND,
     "weight_files": GROUND,
     "networks": {"weight_files"},

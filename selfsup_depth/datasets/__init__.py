@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from selfsup_depth.datasets.augmentation import RawBatch, augment, collate, draw_augmentation
 from selfsup_depth.datasets.base import ViewDataset
+from selfsup_depth.datasets.batch_memory import BatchMemory, ShelvedBatch
 from selfsup_depth.datasets.colmap import ColmapProject
 from selfsup_depth.datasets.folder import Folder
 from selfsup_depth.datasets.kitti import KittiRaw
@@ -82,10 +83,12 @@ __all__ = [
     "DATASETS",
     "HAVE_KITTI_INTRINSICS",
     "READ_FOOTAGE_OPTIONS",
+    "BatchMemory",
     "DatasetRequest",
     "FootageOptions",
     "RawBatch",
     "ReaderOptions",
+    "ShelvedBatch",
     "ViewDataset",
     "ViewSource",
     "augment",

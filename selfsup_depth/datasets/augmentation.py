@@ -7,8 +7,8 @@ un-jittered images (Monodepth2, arXiv:1806.01260).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,18 +66,18 @@ class RawBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> RawBatch:
         """The batch with its tensors on `device`."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> RawBatch:
         """The batch in page-locked memory; a DataLoader with pin_memory=True calls this."""
-        return self._map(Tensor.pin_memory)
+        return self.map(Tensor.pin_memory)
 
-    def _map(self, function: Any) -> RawBatch:
+    def map(self, function: Callable[[Any], Any]) -> RawBatch:
+        """The batch with a function applied to its tensors."""
         changed: dict[str, Any] = {}
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if isinstance(value, Tensor):
-                changed[entry.name] = function(value)
+        for name in ("images", "intrinsics", "flip", "stereo_T_target", "teacher"):
+            value = getattr(self, name)
+            changed[name] = None if value is None else function(value)
         if self.depth is not None:
             changed["depth"] = [function(depth) for depth in self.depth]
         if self.jitter is not None:
@@ -85,15 +85,19 @@ class RawBatch:
         return replace(self, **changed)
 
 
-def collate(samples: Sequence[Sample]) -> RawBatch:
-    """Samples of one data set as a batch; the `collate_fn` of the loader."""
+def collate(samples: Sequence[Sample], images: Tensor | None = None) -> RawBatch:
+    """Samples of one data set as a batch; the `collate_fn` of the loader.
+
+    Args:
+        images: [N, B, 3, H, W] uint8, where the images of the batch are to be put; None: into memory of their own.
+    """
     first = samples[0]
     stereo = [sample.stereo_T_target for sample in samples if sample.stereo_T_target is not None]
     depth = [sample.depth for sample in samples if sample.depth is not None]
     teacher = [sample.teacher for sample in samples if sample.teacher is not None]
     return RawBatch(
         frame_ids=first.frame_ids,
-        images=torch.stack([sample.images for sample in samples], dim=1),
+        images=torch.stack([sample.images for sample in samples], dim=1, out=images),
         intrinsics=torch.stack([sample.intrinsics for sample in samples], dim=1),
         flip=torch.tensor([sample.augmentation.flip for sample in samples]),
         jitter=plan_jitter([sample.augmentation for sample in samples]),

@@ -41,7 +41,8 @@ class ViewDataset(Dataset[Sample]):
         self.items, self.report = usable_items(name, source, request)
         source.check_kept(self.items)
         self._checked: set[tuple[tuple[float, ...], int, int]] = set()
-        self._read_frame(self.items[0])  # wrong calibrations are said now, not after the first epoch began
+        first = torch.empty(3, request.height, request.width, dtype=torch.uint8)
+        self._read_frame(self.items[0], first)  # wrong calibrations are said now, not after the first epoch began
 
     def __len__(self) -> int:
         return len(self.items)
@@ -52,12 +53,14 @@ class ViewDataset(Dataset[Sample]):
         item = self.items[index]
         request = self.request
         drawn = draw_augmentation(request.seed, epoch, index) if request.is_train else Augmentation()
-        frames = [self._read_frame(self._view(item, frame)) for frame in request.frame_ids]
+        images = torch.empty(len(request.frame_ids), 3, request.height, request.width, dtype=torch.uint8)
+        views = [self._view(item, frame) for frame in request.frame_ids]
+        intrinsics = [self._read_frame(view, out) for view, out in zip(views, images, strict=True)]
         wants_stereo = STEREO in request.frame_ids
         return Sample(
             frame_ids=request.frame_ids,
-            images=torch.stack([image for image, _ in frames]),
-            intrinsics=torch.stack([intrinsics for _, intrinsics in frames]),
+            images=images,
+            intrinsics=torch.stack(intrinsics),
             stereo_T_target=self._stereo_T_target(item) if wants_stereo else None,
             depth=self._depth_tensor(item) if request.with_depth else None,
             index=index,
@@ -115,14 +118,14 @@ class ViewDataset(Dataset[Sample]):
             raise AssertionError(f"{item_name(item)} has no frame {frame}")
         return view
 
-    def _read_frame(self, view: SplitLine) -> tuple[Tensor, Tensor]:
-        """Image [3, H, W] uint8 and its intrinsics [3, 3] float32, resized together."""
-        request = self.request
-        image, (height, width) = self.source.read_resized(view, request.height, request.width)
+    def _read_frame(self, view: SplitLine, out: Tensor) -> Tensor:
+        """Fills `out` [3, H, W] uint8 with an image; its intrinsics [3, 3] float32, resized with it."""
+        height, width = self.source.read_into(view, out)
         intrinsics = self.source.intrinsics(view, width, height)
         self._check(intrinsics, width, height, view)
-        resized = resize_intrinsics(intrinsics, request.width / width, request.height / height)
-        return image, resized.float()
+        if (height, width) != out.shape[-2:]:
+            intrinsics = resize_intrinsics(intrinsics, out.shape[-1] / width, out.shape[-2] / height)
+        return intrinsics.float()
 
     def _check(self, intrinsics: Tensor, width: int, height: int, view: SplitLine) -> None:
         """Each different camera is checked once."""

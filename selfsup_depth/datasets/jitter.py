@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ class JitterPlan:
     counts_before: tuple[int, ...]  # how many of the first rows have a k-th blend before the hue
     counts_after: tuple[int, ...]  # how many of the last rows have a k-th blend after it
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> JitterPlan:
+    def map(self, function: Callable[[Any], Any]) -> JitterPlan:
         """The plan with a function applied to its tensors."""
         return replace(
             self,

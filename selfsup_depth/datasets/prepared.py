@@ -153,6 +153,11 @@ class Prepared(ViewSource):
         # copied: what a caller does to a tensor must not reach the mapped file's pages
         return torch.from_numpy(np.array(self._images(found)[found.row]))
 
+    def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]:
+        found = self._by_name[view]
+        out.numpy()[...] = self._images(found)[found.row]
+        return self.manifest.height, self.manifest.width
+
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         return torch.tensor(self._by_name[view].intrinsics, dtype=torch.float64).view(3, 3)
 

@@ -115,15 +115,20 @@ class ViewSource(ABC):
         """[3, h, w] uint8 RGB."""
         return read_image(self.image_path(view))
 
-    def read_resized(self, view: SplitLine, height: int, width: int) -> tuple[Tensor, tuple[int, int]]:
-        """[3, height, width] uint8 RGB, and the (height, width) of the image as `read_image` gives it.
+    def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]:
+        """Fills `out` [3, H, W] uint8 with the image, resized to it; (height, width) of what `read_image` gives.
 
         Where that is a file as it lies, a large one is decoded at reduced size.
         """
+        height, width = out.shape[-2:]
         if type(self).read_image is ViewSource.read_image:
-            return read_resized(self.image_path(view), height, width)
-        image = self.read_image(view)
-        return resize_image(image, height, width), (image.shape[-2], image.shape[-1])
+            image, stored = read_resized(self.image_path(view), height, width)
+        else:
+            image = self.read_image(view)
+            stored = (image.shape[-2], image.shape[-1])
+            image = resize_image(image, height, width)
+        out.copy_(image)
+        return stored
 
 
 def data_folder(request: DatasetRequest, dataset: str) -> str:

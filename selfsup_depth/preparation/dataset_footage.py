@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+import torch
+
 from geometry.camera import resize_intrinsics
 from selfsup_depth.datasets import ViewDataset, ViewSource
 from selfsup_depth.datasets.index import item_name
@@ -182,7 +184,8 @@ class DatasetFootage(Footage):
     def _load_one(self, image: _Image) -> ReadyView:
         """As `ViewDataset` reads it for training."""
         source, view = image.source, image.view
-        pixels, (height, width) = source.read_resized(view, self.height, self.width)
+        pixels = torch.empty(3, self.height, self.width, dtype=torch.uint8)
+        height, width = source.read_into(view, pixels)
         intrinsics = resize_intrinsics(
             source.intrinsics(view, width, height), self.width / width, self.height / height
         )
