@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,6 +26,12 @@ from splits import SplitLine
 SampleKey = int | tuple[int, int]
 
 
+class ReadsViews(Protocol):
+    """What gives images of a size: a source, or a memory of them."""
+
+    def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]: ...
+
+
 class ViewDataset(Dataset[Sample]):
     """The items of one part of one data set, each as a `Sample` of uint8 images with their cameras.
 
@@ -33,6 +41,8 @@ class ViewDataset(Dataset[Sample]):
     """
 
     report: IndexReport
+    #: all images in memory, once `held_images.hold_images` has read them
+    held: ReadsViews | None = None
 
     def __init__(self, name: str, source: ViewSource, request: DatasetRequest) -> None:
         self.name_of_dataset = name
@@ -49,12 +59,14 @@ class ViewDataset(Dataset[Sample]):
 
     def __getitem__(self, key: SampleKey) -> Sample:
         """The sample at an index (epoch 0), or at (epoch, index)."""
-        epoch, index = key if isinstance(key, tuple) else (0, key)
+        epoch, index = _parts_of(key)
         item = self.items[index]
         request = self.request
         drawn = draw_augmentation(request.seed, epoch, index) if request.is_train else Augmentation()
         images = torch.empty(len(request.frame_ids), 3, request.height, request.width, dtype=torch.uint8)
-        views = [self._view(item, frame) for frame in request.frame_ids]
+        views = self._views(index)
+        if self.held is None:
+            self.source.fetch(views)
         intrinsics = [self._read_frame(view, out) for view, out in zip(views, images, strict=True)]
         wants_stereo = STEREO in request.frame_ids
         return Sample(
@@ -67,6 +79,12 @@ class ViewDataset(Dataset[Sample]):
             name=item_name(item),
             augmentation=drawn,
         )
+
+    def __getitems__(self, keys: Sequence[SampleKey]) -> list[Sample]:
+        """Several samples, as a DataLoader asks for those of a batch: what they need is fetched together."""
+        if self.held is None:
+            self.source.fetch([view for key in keys for view in self._views(_parts_of(key)[1])])
+        return [self[key] for key in keys]
 
     def recorded(self, *, with_depth: bool = False) -> ViewDataset:
         """The same items as they were recorded: the targets alone, neither mirrored nor jittered.
@@ -112,6 +130,14 @@ class ViewDataset(Dataset[Sample]):
                 lengths.append(float(transform[:3, 3].norm()))
         return float(np.median(lengths)) if lengths else None
 
+    def views(self) -> list[SplitLine]:
+        """Every image that the samples need, once each."""
+        return list(dict.fromkeys(view for index in range(len(self)) for view in self._views(index)))
+
+    def _views(self, index: int) -> list[SplitLine]:
+        """The images of a sample."""
+        return [self._view(self.items[index], frame) for frame in self.request.frame_ids]
+
     def _view(self, item: SplitLine, frame: int | str) -> SplitLine:
         view = self.source.neighbour(item, frame)
         if view is None:  # the index has only items whose frames exist
@@ -120,7 +146,7 @@ class ViewDataset(Dataset[Sample]):
 
     def _read_frame(self, view: SplitLine, out: Tensor) -> Tensor:
         """Fills `out` [3, H, W] uint8 with an image; its intrinsics [3, 3] float32, resized with it."""
-        height, width = self.source.read_into(view, out)
+        height, width = (self.held or self.source).read_into(view, out)
         intrinsics = self.source.intrinsics(view, width, height)
         self._check(intrinsics, width, height, view)
         if (height, width) != out.shape[-2:]:
@@ -145,3 +171,8 @@ class ViewDataset(Dataset[Sample]):
     def _depth_tensor(self, item: SplitLine) -> Tensor | None:
         depth = self.source.depth(item)
         return None if depth is None else torch.from_numpy(depth)[None]
+
+
+def _parts_of(key: SampleKey) -> tuple[int, int]:
+    """Epoch and index."""
+    return key if isinstance(key, tuple) else (0, key)

@@ -115,6 +115,9 @@ class ViewSource(ABC):
         """[3, h, w] uint8 RGB."""
         return read_image(self.image_path(view))
 
+    def fetch(self, views: Sequence[SplitLine]) -> None:  # noqa: B027 (most sources need nothing more)
+        """Told which images are read next, so that what is far away can be asked for together."""
+
     def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]:
         """Fills `out` [3, H, W] uint8 with the image, resized to it; (height, width) of what `read_image` gives.
 

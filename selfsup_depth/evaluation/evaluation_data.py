@@ -48,6 +48,7 @@ WHERE_DEPTH_LIES = {
     "nyuv2": "put it at depth_val/NNNNN.npy beside img_val/: metres of the whole picture, 640x480",
     "tum": "put depth/ and depth.txt beside rgb.txt: 16 bits, metres * 5000, 0 = none, within 20 ms of the images",
     "prepared": "prepare the set anew from images that have depth, which prepare_data.py takes over",
+    "shards": "prepare the set anew from images that have depth, which prepare_data.py takes over",
     "builtin": f"it is rendered into the drive, {_IMPROVED}; delete the folder, and it is rendered again",
     "builtin_indoor": f"{_SIMSIN}; or delete the folder, and it is rendered again",
 }
