@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image
+from torchvision.io import ImageReadMode, decode_jpeg
 
 from selfsup_depth.datasets.prepared_files import StoredAs
 
@@ -36,7 +36,7 @@ def decode_into(content: np.ndarray, stored_as: StoredAs, out: Tensor) -> None:
         return
     try:
         # a copy, because the bytes may be those of a file that is mapped to be read alone
-        image = decode_image(torch.from_numpy(content.copy()), mode=ImageReadMode.RGB)
+        image = decode_jpeg(torch.from_numpy(content.copy()), mode=ImageReadMode.RGB)
     except RuntimeError as error:
         raise ValueError(str(error)) from error
     if image.shape != out.shape:
