@@ -2,6 +2,7 @@
 
 python prepare_data.py --dataset video --data_path walk.mp4 --fov 65 --output_directory walk_prepared
 python prepare_data.py --dataset folder --data_path my_rig --use_stereo --output_directory my_rig_prepared
+python prepare_data.py --dataset folder --data_path my_rig --use_stereo --output_directory my_rig_shards --shards
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.preparation.config import OutputConfig, PrepareConfig
     from selfsup_depth.preparation.run import Task, prepare
     from selfsup_depth.preparation.summary import next_command, summary
-    from selfsup_depth.preparation.tasks import dataset_task, video_task
+    from selfsup_depth.preparation.tasks import as_tar_shards, dataset_task, video_task
     from selfsup_depth.preparation.undistorted_source import through_pinholes
     from train import tell_index
 
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         task = task_of_images(asked, config.output, workers, console)
     tell_squeeze(console, task.footage.recorded_size, (asked.data.width, asked.data.height))
+    if config.output.shards:
+        task = as_tar_shards(task, config.output.shard_quality)
     made = prepare(task, folder, console)
     if not made:
         told = f"{folder} is prepared already, with the same options from the same footage"
@@ -73,7 +76,7 @@ def tell_squeeze(console: Console, recorded: tuple[int, int], training: tuple[in
 
 def task_of_images(asked: TrainConfig, output: OutputConfig, workers: int, console: Console) -> Task:
     """What training on this data would look at, through cameras without distortion."""
-    if asked.data.dataset == "prepared":
+    if asked.data.dataset in ("prepared", "shards"):
         raise UserError(
             f"--data_path {asked.data.data_path} is prepared already: give the originals, and the --dataset that they "
             "are."

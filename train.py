@@ -26,6 +26,7 @@ with cli.quiet_ctrl_c():
     import torch
     from rich.console import Console
     from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
     from selfsup_depth.assembly import (
         build,
@@ -41,7 +42,7 @@ with cli.quiet_ctrl_c():
     )
     from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
     from selfsup_depth.config import TrainConfig
-    from selfsup_depth.datasets import RawBatch, ViewDataset, augment, collate
+    from selfsup_depth.datasets import BatchMemory, RawBatch, ShelvedBatch, ViewDataset, augment, collate, hold_images
     from selfsup_depth.datasets.builtin import BUILTIN
     from selfsup_depth.errors import UserError
     from selfsup_depth.evaluation.protocols import Protocol, protocol_of_validation
@@ -86,6 +87,8 @@ def train(asked: TrainConfig, console: Console) -> int:
         tell_findings(console, quick_check(training, (config.network.min_depth, config.network.max_depth)))
     folder, device = run_folder(config.run), choose_device(config.run)
     workers = min(config.data.num_workers, os.cpu_count() or 1)
+    if config.loading.in_memory:
+        hold_in_memory(training, workers, console)
     teaching = build_teaching(config, training, device, workers, partial(console.print, highlight=False))
     torch.manual_seed(config.run.seed)  # after the teacher: a student starts the same with any teacher and with none
     resuming = config.run.resume and last_checkpoint(folder) is not None
@@ -100,7 +103,7 @@ def train(asked: TrainConfig, console: Console) -> int:
         picture=training_pictures,
         options=cli.as_flat_dict(asked) | fingerprints(training, teaching),
     )
-    data = training_data(training, teaching, device, workers)
+    data = training_data(training, teaching, device, workers, config.optimizer.batch_size)
     trainer = Trainer(method, data, hooks, config.optimizer, config.run, device)
     if warning := hardly_heard(config.distill, trainer.steps_per_epoch * config.optimizer.num_epochs):
         console.print(f"[yellow]warning[/yellow] {warning}", highlight=False)
@@ -157,15 +160,25 @@ def refuse_what_is_not_there(config: TrainConfig) -> None:
 
 
 def training_data(
-    training: ViewDataset, teaching: Teaching | None, device: torch.device, workers: int
+    training: ViewDataset, teaching: Teaching | None, device: torch.device, workers: int, batch_size: int
 ) -> TrainingData:
     """Batches as the loop gets them: on the device, augmented, with teacher maps where there is a teacher."""
 
-    def prepare(raw: RawBatch) -> Batch:
+    def prepare(raw: RawBatch | ShelvedBatch) -> Batch:
         batch = augment(raw.to(device, non_blocking=True))
         return teaching.complete(batch) if teaching else batch
 
-    return TrainingData(teaching.samples(training) if teaching else training, collate, prepare, workers)
+    request, samples = training.request, teaching.samples(training) if teaching else training
+    memory = BatchMemory(workers, batch_size, len(request.frame_ids), (request.height, request.width))
+    return TrainingData(samples, memory if workers else collate, prepare, workers)
+
+
+def hold_in_memory(training: ViewDataset, workers: int, console: Console) -> None:
+    """Reads all training images once, with a progress bar."""
+    with Progress("reading all images once", BarColumn(), MofNCompleteColumn(), console=console) as progress:
+        task = progress.add_task("")
+        held = hold_images(training, workers, lambda done, total: progress.update(task, completed=done, total=total))
+    console.print(f"{len(held.rows)} images are held in memory, {held.pixels.size / 1e6:.0f} MB", highlight=False)
 
 
 def tell_index(console: Console, part: str, dataset: ViewDataset) -> None:

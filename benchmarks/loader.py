@@ -1,214 +1,234 @@
-"""Samples per second of three ways to load the same footage, alternating in one run, and how long training waits.
+"""Ways to load the same samples, in turns in one run: CPU time per sample, and samples per second with workers.
 
-    python -m benchmarks.loader [--images 48] [--workers 2] [--rounds 3] [--steps 6] [--json FILE] [options of train.py]
+    python -m benchmarks.loader [--lidar] [--workers 2] [--rounds 5] [--json FILE] [options of train.py]
 
-plain      as the published code loads: Pillow decodes every frame, a chain of Lanczos resizes makes four scales of
-           each, every scale is jittered, everything becomes float tensors
+plain      as the published code loads (`plain_loading`); with --lidar also as it does on full KITTI raw
+floor      the JPEGs of the same samples decoded by torchvision, and nothing else
 originals  our reader of the same files: decoded once, resized once, uint8; flips, jitter and floats on the device
 prepared   what prepare_data.py wrote of them: neither decoded nor resized
+shards     the same as tar shards, of JPEGs and exact
+in memory  all of them held in memory (--in_memory)
 
-A sample is three frames of 1242x375, asked for at 640x192. Each worker has one thread. The last number is the share of
-a training's time that it waits for the prepared set, on this machine's CPU (or GPU) with the options given.
+A sample is a target, its neighbours in time and its stereo partner: four frames of 1242x375, asked for at 640x192. The
+first table is of one process, the others of workers, of one thread each, and the main process that receives batches;
+there the CPU time is that of all of them. The last line is the share of a training's time that it waits for the
+prepared set, with a small network (--steps 0 leaves it out).
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import numpy as np
-import skimage.data
-from PIL import Image
+import threadpoolctl
+import torch
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import functional as F
+from torch.utils.data import Dataset, default_collate
+from torchvision.io import ImageReadMode, decode_jpeg, read_file
 
 import prepare_data
 import train
-from selfsup_depth.datasets import DatasetRequest, augment, build_dataset, collate
+from benchmarks.loader_footage import write_drive
+from benchmarks.measuring import Timing, Timings, add_options, measure, ratio, table, tell, write_json
+from benchmarks.plain_loading import PlainSamples
+from benchmarks.worker_time import Turn, turns_with_workers
+from selfsup_depth.datasets import (
+    BatchMemory,
+    DatasetRequest,
+    ViewDataset,
+    augment,
+    build_dataset,
+    collate,
+    hold_images,
+)
 
-FRAMES, SCALES = (0, -1, 1), 4
-RECORDED = (375, 1242)  # height, width
+FRAMES = (0, -1, 1, "s")
+WANTED = ["--frame_ids", "0", "-1", "1", "--use_stereo"]
 #: A small network: the faster a step is, the sooner it waits for data.
 TRAINING = ["--batch_size", "4", "--num_epochs", "1", "--weights_init", "scratch", "--encoder", "mobilenetv3_small_050",
             "--pose_model_type", "posecnn"]  # fmt: skip
+LEAST_S = 0.5  # that a turn of a way takes, by going over the samples more than once
+
+
+@dataclass(frozen=True)
+class Way:
+    samples: Dataset[Any]
+    together: Callable[[list[Any]], Any]
+    received: Callable[[Any], object] = lambda batch: batch
+    is_ours: bool = False
+
+
+class Decoded(Dataset[Tensor]):
+    """The JPEGs of a sample decoded, and nothing kept of them."""
+
+    def __init__(self, data: ViewDataset) -> None:
+        source = data.source
+        self.files = [[source.image_path(view) for view in data._views(index)] for index in range(len(data))]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Tensor:
+        pictures = [decode_jpeg(read_file(path), mode=ImageReadMode.RGB) for path in self.files[index]]
+        return torch.tensor(len(pictures))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=48)
+    add_options(parser, rounds=5)
+    parser.add_argument("--frames", type=int, default=24, help="of the drive that is written")
     parser.add_argument("--height", type=int, default=192)
     parser.add_argument("--width", type=int, default=640)
+    parser.add_argument("--batch_size", type=int, default=12)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lidar", action="store_true", help="also the plain way with scans, which are made")
     parser.add_argument("--steps", type=int, default=6, help="of the training whose waiting is measured")
-    parser.add_argument("--json", type=Path, default=None)
     options, training = parser.parse_known_args()
-    size = ["--height", str(options.height), "--width", str(options.width)]
-    frames = ["--frame_ids", *map(str, FRAMES)]
-    with tempfile.TemporaryDirectory() as root:
-        originals, prepared = Path(root) / "walk", Path(root) / "prepared"
-        write_footage(originals, options.images)
-        source = ["--dataset", "folder", "--data_path", str(originals), *frames, *size]
-        prepare_data.main([*source, "--output_directory", str(prepared)])
-        ways = loaders(originals, prepared, (options.height, options.width), options.workers)
-        seconds = alternating(ways, options.rounds)
-        lists = write_lists(Path(root) / "lists", ways["prepared"].dataset, 4 * options.steps)
-        learnt = ["--dataset", "prepared", "--data_path", str(prepared), "--split", str(lists), *frames, *size]
-        learnt += [*TRAINING, "--num_workers", str(options.workers), "--log_dir", f"{root}/runs", *training]
-        waiting = share_of_waiting(learnt)
-    result: dict[str, Any] = {name: 1 / each for name, each in seconds.items()}
-    result |= {"on the device": 1 / seconds_of_augmenting(ways["prepared"]), "waiting for data": waiting}
-    show(result, options.workers)
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as root, threadpoolctl.threadpool_limits(1):
+        ways = make_ways(Path(root), options)
+        alone = one_process(ways, options.batch_size, options.rounds)
+        with_workers = turns_of_workers(ways, options)
+        device = seconds_of_augmenting(ways["prepared"], options.batch_size)
+        waiting = share_of_waiting(Path(root), options, training) if options.steps else None
+    show(alone, with_workers, device, waiting, options.workers)
     if options.json is not None:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+        facts = {"augmenting_ms": 1000 * device, "waiting_for_data": waiting, "workers": options.workers}
+        write_json(options.json, {"one process": alone, "workers": with_workers}, "plain", **facts)
 
 
-def show(result: dict[str, Any], workers: int) -> None:
-    """Table of samples per second; ratios to the plain way."""
-    table = Table("way", "samples/s", "times plain")
-    for name in ("plain", "originals", "prepared"):
-        table.add_row(name, f"{result[name]:.1f}", f"{result[name] / result['plain']:.1f}")
-    console = Console()
-    console.print(f"samples of {len(FRAMES)} frames, {workers} workers of one thread")
-    console.print(table)
+def show(alone: Timings, with_workers: Timings, device: float, waiting: float | None, workers: int) -> None:
+    tell("one process: CPU time of a sample of four frames", table(alone, "plain", of="sample"))
+    processes = f"{workers} workers and the main process"
+    tell(f"{processes}: CPU time of a sample", table(with_workers, "plain", of="sample"))
+    tell(f"{processes}: time from sample to sample", table(with_workers, "plain", clock="wall", of="sample"))
+    console = Console(width=120)
+    speeds = {name: 1 / timing.seconds("wall") for name, timing in with_workers.items()}
+    told = ", ".join(f"{name} {speed:.1f}" for name, speed in speeds.items())
+    console.print(f"samples/s with {workers} workers: {told}", highlight=False)
+    floor = ratio(alone, "originals", "floor")
+    console.print(f"originals take {1 / floor:.2f} times as long as decoding alone", highlight=False)
     console.print(
-        f"what our two ways leave to the device (floats, flips, jitter), done on one thread here: "
-        f"{result['on the device']:.1f} samples/s"
+        f"left to the device (floats, flips, jitter), done on one thread here: {1000 * device:.1f} ms a sample",
+        highlight=False,
     )
-    console.print(f"training from the prepared set waits for data in {result['waiting for data']:.1%} of its time")
+    if waiting is not None:
+        console.print(f"training from the prepared set waits for data in {waiting:.1%} of its time", highlight=False)
 
 
-# ------------------------------------------------------------------ footage
+# ------------------------------------------------------------------ ways
 
 
-def write_footage(folder: Path, images: int) -> None:
-    """JPEGs of a camera that moves along a photograph, and its calibration."""
-    folder.mkdir(parents=True)
-    height, width = RECORDED
-    wide = Image.fromarray(skimage.data.coffee()).resize((width + 8 * images, 2 * height), Image.Resampling.LANCZOS)
-    grain = np.random.default_rng(0).normal(0, 4, (*RECORDED, 3))
-    for frame in range(images):
-        view = np.asarray(wide.crop((8 * frame, frame, 8 * frame + width, frame + height)), dtype=np.float32)
-        picture = Image.fromarray(np.clip(view + grain, 0, 255).astype(np.uint8))
-        picture.save(folder / f"{frame:06d}.jpg", quality=92)
-    camera = {"image_width": width, "image_height": height, "fx": 720.0, "fy": 720.0, "cx": width / 2, "cy": height / 2}
-    (folder / "calib.json").write_text(json.dumps(camera | {"pixel_origin": "corner"}))
+def make_ways(root: Path, options: argparse.Namespace) -> dict[str, Way]:
+    size = (options.height, options.width)
+    drive = write_drive(root / "drive", options.frames)
+    source = ["--dataset", "kitti", "--data_path", str(drive), *WANTED, *size_words(options)]
+    for name, words in (("prepared", []), ("shards", ["--shards"]), ("exact", ["--shards", "--shard_quality", "0"])):
+        prepare_data.main([*source, *words, "--output_directory", str(root / name)])
 
+    def ours(name: str, folder: Path) -> ViewDataset:
+        return build_dataset(name, DatasetRequest(*size, FRAMES, folder, is_train=True))
 
-# ------------------------------------------------------------------ three ways
+    def way(samples: ViewDataset) -> Way:
+        memory = BatchMemory(options.workers, options.batch_size, len(FRAMES), size)
+        return Way(samples, memory if options.workers else collate, lambda batch: batch.to("cpu"), is_ours=True)
 
-
-class PlainSamples(Dataset[dict[str, Tensor]]):
-    """Samples as the published code of Monodepth2 makes them (arXiv:1806.01260), re-expressed."""
-
-    def __init__(self, files: list[Path], size: tuple[int, int]) -> None:
-        self.files, self.size = files, size
-
-    def __len__(self) -> int:
-        return len(self.files) - 2
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        sample = {}
-        jittered, flipped = random.random() > 0.5, random.random() > 0.5
-        order = random.sample(range(4), 4)
-        factors = [random.uniform(0.8, 1.2) for _ in range(3)] + [random.uniform(-0.1, 0.1)]
-        for frame in FRAMES:
-            with Image.open(self.files[index + 1 + frame]) as file:
-                image = file.convert("RGB")
-            if flipped:
-                image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            for scale in range(SCALES):
-                height, width = (length // 2**scale for length in self.size)
-                image = image.resize((width, height), Image.Resampling.LANCZOS)
-                sample[f"color {frame} {scale}"] = F.to_tensor(image)
-                seen = jitter(image, order, factors) if jittered else image
-                sample[f"color_aug {frame} {scale}"] = F.to_tensor(seen)
-        return sample
-
-
-def jitter(image: Image.Image, order: list[int], factors: list[float]) -> Image.Image:
-    adjust = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
-    for operation in order:
-        image = adjust[operation](image, factors[operation])
-    return image
-
-
-def loaders(originals: Path, prepared: Path, size: tuple[int, int], workers: int) -> dict[str, DataLoader]:
-    """The same samples, with workers that stay between rounds."""
-
-    def ours(name: str, folder: Path) -> DataLoader:
-        request = DatasetRequest(*size, FRAMES, folder, is_train=True)
-        return loader(build_dataset(name, request), collate)
-
-    def loader(samples: Dataset[Any], put_together: Any) -> DataLoader:
-        return DataLoader(
-            samples, batch_size=4, num_workers=workers, collate_fn=put_together, persistent_workers=workers > 0
-        )
-
-    plain = PlainSamples(sorted(originals.glob("*.jpg")), size)
-    return {
-        "plain": loader(plain, None),
-        "originals": ours("folder", originals),
-        "prepared": ours("prepared", prepared),
+    originals, held = ours("kitti", drive), ours("kitti", drive)
+    hold_images(held, 1, lambda done, total: None)
+    plain = PlainSamples(drive, originals.items, size, FRAMES, lidar=False)
+    ways = {"plain": Way(plain, default_collate)}
+    if options.lidar:
+        with_scans = PlainSamples(drive, originals.items, size, FRAMES, lidar=True)
+        ways["plain with LiDAR"] = replace(ways["plain"], samples=with_scans)
+    return ways | {
+        "floor": Way(Decoded(originals), default_collate),
+        "originals": way(originals),
+        "shards, JPEG": way(ours("shards", root / "shards")),
+        "shards, exact": way(ours("shards", root / "exact")),
+        "prepared": way(ours("prepared", root / "prepared")),
+        "in memory": way(held),
     }
 
 
-def alternating(ways: dict[str, DataLoader], rounds: int) -> dict[str, float]:
-    """Median seconds per sample; a round goes once through each, the first round starts the workers."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        for name, loader in ways.items():
-            start = time.perf_counter()
-            samples = sum(1 for _ in rows(loader))
-            if turn:
-                taken[name].append((time.perf_counter() - start) / samples)
-    return {name: median(times) for name, times in taken.items()}
+def size_words(options: argparse.Namespace) -> list[str]:
+    return ["--height", str(options.height), "--width", str(options.width)]
 
 
-def rows(loader: DataLoader) -> Iterator[int]:
-    for batch in loader:
-        count = len(batch["color 0 0"]) if isinstance(batch, dict) else len(batch.indices)
-        yield from range(count)
+def batches(way: Way, batch_size: int, times: int) -> Iterator[list[Any]]:
+    """All samples in whole batches, so many times; ours are asked for with an epoch, which decides how they look."""
+    count = len(way.samples)  # type: ignore[arg-type]
+    for epoch in range(times):
+        for first in range(0, count, batch_size):
+            indices = range(first, min(first + batch_size, count))
+            yield [(epoch, index) for index in indices] if way.is_ours else list(indices)
 
 
-def seconds_of_augmenting(loader: DataLoader) -> float:
+# ------------------------------------------------------------------ timing
+
+
+def one_process(ways: Mapping[str, Way], batch_size: int, rounds: int) -> dict[str, Timing]:
+    """Timings of a sample."""
+
+    def load(name: str, times: int) -> None:
+        way = ways[name]
+        together = collate if way.is_ours else way.together
+        for keys in batches(way, batch_size, times):
+            way.received(together([way.samples[key] for key in keys]))
+
+    times = {}
+    for name in ways:
+        load(name, 1)
+        start = time.perf_counter()
+        load(name, 1)
+        times[name] = max(1, round(LEAST_S / (time.perf_counter() - start)))
+    found = measure({name: lambda name=name: load(name, times[name]) for name in ways}, rounds, warm_ups=0)
+    return {name: per_sample(timing, times[name] * len(ways[name].samples)) for name, timing in found.items()}  # type: ignore[arg-type]
+
+
+def per_sample(timing: Timing, samples: int) -> Timing:
+    return Timing(tuple(s / samples for s in timing.cpu_s), tuple(s / samples for s in timing.wall_s))
+
+
+def turns_of_workers(ways: Mapping[str, Way], options: argparse.Namespace) -> dict[str, Timing]:
+    """Timings of a sample, with the workers' CPU time."""
+    turns = {}
+    for name, way in ways.items():
+        keys = list(batches(way, options.batch_size, 1))
+        turns[name] = Turn(way.samples, way.together, way.received, keys, len(way.samples))  # type: ignore[arg-type]
+    return turns_with_workers(turns, options.workers, options.rounds, LEAST_S)
+
+
+def seconds_of_augmenting(way: Way, batch_size: int) -> float:
     """Per sample: what our readers leave to the device."""
-    batches = list(loader)
-    start = time.perf_counter()
-    for batch in batches:
-        augment(batch)
-    return (time.perf_counter() - start) / sum(len(batch.indices) for batch in batches)
+    raw = [collate([way.samples[key] for key in keys]) for keys in batches(way, batch_size, 1)]
+    taken = measure({"augment": lambda: [augment(each) for each in raw]}, rounds=3)["augment"]
+    return taken.seconds("cpu") / len(way.samples)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------ training
 
 
-def write_lists(folder: Path, samples: Any, count: int) -> Path:
-    """Lists of so many samples for training and of one for validation, whose time is not asked for."""
-    folder.mkdir()
-    names = [samples.name(index) for index in range(len(samples))]
-    (folder / "train_files.txt").write_text("\n".join(names[: min(count, len(names) - 1)]))
-    (folder / "val_files.txt").write_text(names[-1])
-    return folder
-
-
-def share_of_waiting(options: list[str]) -> float:
+def share_of_waiting(root: Path, options: argparse.Namespace, training: list[str]) -> float:
     """Share of a training's time that it waits for data, by its own clock, in the last line it writes."""
-    train.main(options)
-    log_dir = Path(options[options.index("--log_dir") + 1])
-    (metrics,) = log_dir.glob("*/metrics.jsonl")
-    told = [json.loads(line) for line in io.StringIO(metrics.read_text())]
+    prepared = root / "prepared"
+    data = build_dataset("prepared", DatasetRequest(options.height, options.width, FRAMES, prepared))
+    lists = root / "lists"
+    lists.mkdir()
+    names = [data.name(index) for index in range(len(data))]
+    (lists / "train_files.txt").write_text("\n".join(names[: min(4 * options.steps, len(names) - 1)]))
+    (lists / "val_files.txt").write_text(names[-1])
+    words = ["--dataset", "prepared", "--data_path", str(prepared), "--split", str(lists), *WANTED]
+    words += [*size_words(options), *TRAINING, "--num_workers", str(options.workers)]
+    train.main([*words, "--log_dir", str(root / "runs"), *training])
+    (metrics,) = (root / "runs").glob("*/metrics.jsonl")
+    told = [json.loads(line) for line in metrics.read_text().splitlines()]
     return float([line["waiting_for_data"] for line in told if "waiting_for_data" in line][-1])
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from selfsup_depth import __version__, cli
 from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint, load_into
-from selfsup_depth.config import DataConfig, DistillConfig, RunConfig, TrainConfig
+from selfsup_depth.config import DataConfig, DistillConfig, LoadingConfig, RunConfig, TrainConfig
 from selfsup_depth.config.wording import they_are
 from selfsup_depth.datasets import (
     HAVE_KITTI_INTRINSICS,
@@ -18,11 +18,13 @@ from selfsup_depth.datasets import (
     DatasetRequest,
     FootageOptions,
     ReaderOptions,
+    ShardCacheOptions,
     ViewDataset,
     ViewSource,
     build_source,
 )
 from selfsup_depth.datasets.builtin import BUILTIN, builtin_name
+from selfsup_depth.datasets.builtin.cache import default_cache_dir
 from selfsup_depth.datasets.request import GUESSED_FOV
 from selfsup_depth.errors import UserError
 from selfsup_depth.methods import MethodRequest, build_method
@@ -69,6 +71,11 @@ def refuse_ignored_options(config: TrainConfig) -> None:
         raise UserError(
             f"--kitti_intrinsics {data.kitti_intrinsics} is about {', '.join(HAVE_KITTI_INTRINSICS)}, but "
             f"--dataset is {data.dataset}, which brings its own intrinsics: leave out --kitti_intrinsics"
+        )
+    if config.loading.shard_cache_gb and data.dataset != "shards":
+        raise UserError(
+            f"--shard_cache_gb {config.loading.shard_cache_gb:g} is about --dataset shards, but --dataset is "
+            f"{data.dataset}: leave out --shard_cache_gb"
         )
 
 
@@ -154,8 +161,16 @@ def data_request(config: TrainConfig) -> DatasetRequest:
             png=data.png,
             kitti_intrinsics=data.kitti_intrinsics,
             footage=footage_options(config),
+            shard_cache=shard_cache(config.loading),
         ),
     )
+
+
+def shard_cache(loading: LoadingConfig) -> ShardCacheOptions | None:
+    """Where remote shards are kept, as far as they are."""
+    if loading.shard_cache_gb == 0:
+        return None
+    return ShardCacheOptions(default_cache_dir() / "shards", int(loading.shard_cache_gb * 1e9))
 
 
 def footage_options(config: TrainConfig) -> FootageOptions:

@@ -26,6 +26,7 @@ import tyro
 import yaml
 
 from selfsup_depth.errors import UserError
+from selfsup_depth.workers import dead_worker
 
 Config = TypeVar("Config")
 #: Recipes that come with the library; `--config distdepth` finds configs/distdepth.yaml.
@@ -57,12 +58,16 @@ def parse(config_class: type[Config], argv: Sequence[str] | None = None, *, reci
 def run(main: Callable[[], int | None]) -> int:
     """Run a script's `main`; a UserError becomes one sentence on stderr and status 2, Ctrl-C status 130.
 
-    What a KeyboardInterrupt says of itself is printed: how the program was stopped, and what it has saved.
+    So does a loader's worker that was killed. What a KeyboardInterrupt says of itself is printed: how the program was
+    stopped, and what it has saved.
     """
     try:
         return main() or 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (UserError, RuntimeError) as error:
+        told = error if isinstance(error, UserError) else dead_worker(error)
+        if told is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
         # frees the loaders on the stack, whose workers then end in order: at exit they would be killed, and torch
         # would report that at length
         traceback.clear_frames(error.__traceback__)

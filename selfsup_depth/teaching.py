@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -57,7 +57,15 @@ class TaughtDataset(Dataset[Sample]):
         return len(self.samples)  # type: ignore[arg-type]
 
     def __getitem__(self, key: object) -> Sample:
-        sample = self.samples[key]  # type: ignore[index]
+        return self._taught(self.samples[key])  # type: ignore[index]
+
+    def __getitems__(self, keys: Sequence[Any]) -> list[Sample]:
+        """Those of a batch, which the samples may fetch together."""
+        together = getattr(self.samples, "__getitems__", None)
+        found = together(keys) if together else [self.samples[key] for key in keys]
+        return [self._taught(sample) for sample in found]
+
+    def _taught(self, sample: Sample) -> Sample:
         depth = None if self.told is None else self.told(sample.index)
         return replace(sample, teacher=self.cache.read(sample.name, sample.images[0], depth))
 

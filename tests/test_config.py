@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfsup_depth import config
-from selfsup_depth.config import DataConfig, DistillConfig, LossConfig, OptimizerConfig, RunConfig
+from selfsup_depth.config import DataConfig, DistillConfig, LoadingConfig, LossConfig, OptimizerConfig, RunConfig
 from selfsup_depth.datasets import DATASETS
 from selfsup_depth.errors import UserError
 from selfsup_depth.methods import METHODS
@@ -53,6 +53,7 @@ def test_what_none_means_is_said():
         (lambda: DistillConfig("dpt_hybrid", thre=2.0), "found 2; the default is 0.95"),
         (lambda: DistillConfig("dpt_hybrid", distill_warmup=-1), "found -1: 0 is no warm-up"),
         (lambda: RunConfig(save_frequency=0), "--save_frequency must be at least 1, found 0; the default is 1"),
+        (lambda: LoadingConfig(shard_cache_gb=-1), "--shard_cache_gb must be 0 or more, found -1: 0 keeps nothing"),
         (lambda: RunConfig(seed=-1), "--seed must be 0 or more, found -1; the default is 0"),
         (lambda: RunConfig(model_name="a/b"), "found 'a/b': give where it lies as --log_dir"),
     ],

@@ -16,7 +16,7 @@ ALLOWED = {
     "splits": GROUND,
     "errors": GROUND,
     "config": GROUND,
-    "cli": GROUND,
+    "cli": {"workers"},
     "workers": GROUND,
     "arithmetic": GROUND,
     "memory": GROUND,

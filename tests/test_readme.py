@@ -102,8 +102,10 @@ def places(tmp_path_factory, kitti, small_rooms) -> dict[str, str]:
     prepare = ["--dataset", "folder", "--data_path", str(pairs), "--frame_ids", "0", "--use_stereo"]
     prepare += ["--output_directory", str(folder / "prepared")]
     assert prepare_data.main([*prepare, *SMALLER["prepare_data.py"].split()]) == 0
+    to_shards = [*prepare[:-1], str(folder / "shards"), "--shards"]
+    assert prepare_data.main([*to_shards, *SMALLER["prepare_data.py"].split()]) == 0
     return {
-        "RIG": str(pairs), "PREPARED": str(folder / "prepared"),
+        "RIG": str(pairs), "PREPARED": str(folder / "prepared"), "SHARDS": str(folder / "shards"),
         "PROJECT": str(write_colmap(folder / "project", 12, pixels=MANY)),
         "VIDEO": str(write_video(folder / "video" / "wall.mp4", wall_walk(24))),
         "runs/mdp": str(folder / "start" / "mdp"), "runs/other": str(folder / "start" / "other"),

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from selfsup_depth.config import OptimizerConfig, RunConfig
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Batch, Losses, Method
-from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
+from selfsup_depth.workers import begin_worker
 from trainer.averaging import WeightAverage
 from trainer.guard import FiniteGuard
 from trainer.hooks import Hooks, TrainingData
@@ -167,7 +167,7 @@ class Trainer:
             batch_sampler=self.sampler,
             collate_fn=self.data.collate,
             num_workers=workers,
-            worker_init_fn=leave_ctrl_c_to_the_main_process,
+            worker_init_fn=begin_worker,
             persistent_workers=workers > 0,
             pin_memory=self.device.type == "cuda",
             # the loader would draw its base seed from the global generator: a resumed run draws as often

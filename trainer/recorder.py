@@ -26,7 +26,8 @@ LOG_EVERY = 10
 #: Options that a resumed run may change without changing its numbers so far.
 MAY_CHANGE = frozenset(
     {"resume", "num_workers", "num_epochs", "log_dir", "model_name", "log_frequency", "save_frequency", "save_steps",
-     "skip_checks", "data_path", "no_cuda", "load_weights_folder", "weights_format", "models_to_load"}
+     "skip_checks", "data_path", "no_cuda", "load_weights_folder", "weights_format", "models_to_load", "in_memory",
+     "shard_cache_gb"}
 )  # fmt: skip
 
 

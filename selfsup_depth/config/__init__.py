@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from selfsup_depth.config.data import DataConfig
 from selfsup_depth.config.distill import DistillConfig
 from selfsup_depth.config.footage import FootageConfig
+from selfsup_depth.config.loading import LoadingConfig
 from selfsup_depth.config.loss import LossConfig
 from selfsup_depth.config.network import NetworkConfig
 from selfsup_depth.config.optimizer import OptimizerConfig
@@ -23,6 +24,7 @@ class TrainConfig:
 
     data: DataConfig = field(default_factory=DataConfig)
     footage: FootageConfig = field(default_factory=FootageConfig)
+    loading: LoadingConfig = field(default_factory=LoadingConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     distill: DistillConfig = field(default_factory=DistillConfig)
@@ -34,6 +36,7 @@ __all__ = [
     "DataConfig",
     "DistillConfig",
     "FootageConfig",
+    "LoadingConfig",
     "LossConfig",
     "NetworkConfig",
     "OptimizerConfig",

@@ -15,12 +15,14 @@ class DataConfig:
     """What is learnt from."""
 
     data_path: Path | None = None
-    """Folder of the data set. None: built-in footage, by default the synthetic drive, rendered once."""
+    """Folder of the data set, or the URL of tar shards. None: built-in footage, by default the synthetic drive,
+    rendered once."""
     dataset: str = "kitti"
     """How the data are laid out: folder (your own frames or left/ and right/), video (a file, or a folder of them),
-    prepared (what prepare_data.py writes), colmap (images/ and sparse/), tum (TUM
-    RGB-D), kitti, kitti_odom, kitti_depth, stereo_folder, simsin, unisin, va or nyuv2. Without --data_path: builtin
-    (the synthetic drive, as kitti then), builtin_indoor (synthetic rooms) or motorcycle (one real pair)."""
+    prepared (what prepare_data.py writes), shards (the same as tar shards, also at a URL), colmap (images/ and
+    sparse/), tum (TUM RGB-D), kitti, kitti_odom, kitti_depth, stereo_folder, simsin, unisin, va or nyuv2. Without
+    --data_path: builtin (the synthetic drive, as kitti then), builtin_indoor (synthetic rooms) or motorcycle (one real
+    pair)."""
     split: str | None = None
     """Which frames: a published name (eigen_zhou, eigen_full, odom, benchmark), a folder that holds train_files.txt
     and val_files.txt, or (simsin, unisin, va, nyuv2, colmap, tum) one list file, whose end is held out. None: the lists

@@ -7,15 +7,18 @@ from collections.abc import Callable
 
 from selfsup_depth.datasets.augmentation import RawBatch, augment, collate, draw_augmentation
 from selfsup_depth.datasets.base import ViewDataset
+from selfsup_depth.datasets.batch_memory import BatchMemory, ShelvedBatch
 from selfsup_depth.datasets.colmap import ColmapProject
 from selfsup_depth.datasets.folder import Folder
+from selfsup_depth.datasets.held_images import hold_images
 from selfsup_depth.datasets.kitti import KittiRaw
 from selfsup_depth.datasets.kitti_depth import KittiDepth
 from selfsup_depth.datasets.kitti_odom import KittiOdometry
 from selfsup_depth.datasets.motorcycle import Motorcycle
 from selfsup_depth.datasets.nyuv2 import open_nyuv2
 from selfsup_depth.datasets.prepared import Prepared
-from selfsup_depth.datasets.request import DatasetRequest, FootageOptions, ReaderOptions
+from selfsup_depth.datasets.request import DatasetRequest, FootageOptions, ReaderOptions, ShardCacheOptions
+from selfsup_depth.datasets.shards import Shards
 from selfsup_depth.datasets.simsin import SimSIN
 from selfsup_depth.datasets.source import ViewSource
 from selfsup_depth.datasets.stereo_folder import StereoFolder
@@ -39,6 +42,7 @@ DATASETS: dict[str, Callable[[DatasetRequest], ViewSource]] = {
     "tum": TumRgbd,
     "video": open_video,  # prepared beforehand, by train.py itself or by prepare_data.py
     "prepared": Prepared,  # what prepare_data.py writes
+    "shards": Shards,  # the same as tar shards, also at a URL
     "motorcycle": Motorcycle,
     "builtin": KittiDepth,  # the rendered drive, written in that layout
     "builtin_indoor": SimSIN,  # the rendered rooms, likewise
@@ -47,7 +51,7 @@ DATASETS: dict[str, Callable[[DatasetRequest], ViewSource]] = {
 #: Data sets that need no --data_path.
 COMES_WITH_ITS_DATA = ("motorcycle",)
 #: Data sets that look at `ReaderOptions.footage`; each refuses in words what means nothing to it.
-READ_FOOTAGE_OPTIONS = ("folder", "stereo_folder", "video", "colmap", "tum", "prepared")
+READ_FOOTAGE_OPTIONS = ("folder", "stereo_folder", "video", "colmap", "tum", "prepared", "shards")
 #: Data sets that `ReaderOptions.kitti_intrinsics` is about.
 HAVE_KITTI_INTRINSICS = ("kitti", "kitti_odom", "kitti_depth", "builtin")
 
@@ -82,10 +86,13 @@ __all__ = [
     "DATASETS",
     "HAVE_KITTI_INTRINSICS",
     "READ_FOOTAGE_OPTIONS",
+    "BatchMemory",
     "DatasetRequest",
     "FootageOptions",
     "RawBatch",
     "ReaderOptions",
+    "ShardCacheOptions",
+    "ShelvedBatch",
     "ViewDataset",
     "ViewSource",
     "augment",
@@ -93,5 +100,6 @@ __all__ = [
     "build_source",
     "collate",
     "draw_augmentation",
+    "hold_images",
     "refuse_unknown",
 ]

@@ -7,17 +7,17 @@ un-jittered images (Monodepth2, arXiv:1806.01260).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 from geometry.camera import flip_intrinsics
 from geometry.se3 import mirror_transform
+from selfsup_depth.datasets.jitter import JitterPlan, jitter_frames, plan_jitter
 from selfsup_depth.structures import STEREO, Augmentation, Batch, FrameId, Sample, View
 
 FACTOR_RANGE = (0.8, 1.2)  # brightness, contrast, saturation
@@ -56,6 +56,7 @@ class RawBatch:
     images: Tensor  # [N, B, 3, H, W] uint8: frame first, so that each frame is one contiguous block
     intrinsics: Tensor  # [N, B, 3, 3] float32, pixels of `images`
     flip: Tensor  # [B] bool, the flips of `augmentations`: a tensor, so that it travels with the batch
+    jitter: JitterPlan | None  # the jitters of `augmentations`, likewise
     stereo_T_target: Tensor | None  # [B, 4, 4] float32 metres
     depth: list[Tensor] | None  # B maps [1, h, w] float32 metres; sizes may differ
     teacher: Tensor | None  # [B, 1, H, W] float16 cached teacher maps
@@ -65,34 +66,41 @@ class RawBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> RawBatch:
         """The batch with its tensors on `device`."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> RawBatch:
         """The batch in page-locked memory; a DataLoader with pin_memory=True calls this."""
-        return self._map(Tensor.pin_memory)
+        return self.map(Tensor.pin_memory)
 
-    def _map(self, function: Any) -> RawBatch:
+    def map(self, function: Callable[[Any], Any]) -> RawBatch:
+        """The batch with a function applied to its tensors."""
         changed: dict[str, Any] = {}
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if isinstance(value, Tensor):
-                changed[entry.name] = function(value)
+        for name in ("images", "intrinsics", "flip", "stereo_T_target", "teacher"):
+            value = getattr(self, name)
+            changed[name] = None if value is None else function(value)
         if self.depth is not None:
             changed["depth"] = [function(depth) for depth in self.depth]
+        if self.jitter is not None:
+            changed["jitter"] = self.jitter.map(function)
         return replace(self, **changed)
 
 
-def collate(samples: Sequence[Sample]) -> RawBatch:
-    """Samples of one data set as a batch; the `collate_fn` of the loader."""
+def collate(samples: Sequence[Sample], images: Tensor | None = None) -> RawBatch:
+    """Samples of one data set as a batch; the `collate_fn` of the loader.
+
+    Args:
+        images: [N, B, 3, H, W] uint8, where the images of the batch are to be put; None: into memory of their own.
+    """
     first = samples[0]
     stereo = [sample.stereo_T_target for sample in samples if sample.stereo_T_target is not None]
     depth = [sample.depth for sample in samples if sample.depth is not None]
     teacher = [sample.teacher for sample in samples if sample.teacher is not None]
     return RawBatch(
         frame_ids=first.frame_ids,
-        images=torch.stack([sample.images for sample in samples], dim=1),
+        images=torch.stack([sample.images for sample in samples], dim=1, out=images),
         intrinsics=torch.stack([sample.intrinsics for sample in samples], dim=1),
         flip=torch.tensor([sample.augmentation.flip for sample in samples]),
+        jitter=plan_jitter([sample.augmentation for sample in samples]),
         stereo_T_target=torch.stack(stereo) if first.stereo_T_target is not None else None,
         depth=depth if first.depth is not None else None,
         teacher=torch.stack(teacher) if first.teacher is not None else None,
@@ -126,7 +134,7 @@ def augment(raw: RawBatch) -> Batch:
         if teacher is not None:
             teacher = _where_flipped(raw.flip, teacher.flip(-1), teacher, batch_dim=0)
     clean = list(images.to(torch.float32).div_(255.0))
-    seen = _jittered(clean, raw.frame_ids, raw.augmentations)
+    seen = _seen(clean, raw.frame_ids, raw.jitter)
     views = {
         frame: View(image=clean[i], network_image=seen[i], intrinsics=intrinsics[i])
         for i, frame in enumerate(raw.frame_ids)
@@ -144,38 +152,15 @@ def augment(raw: RawBatch) -> Batch:
     )
 
 
-def jitter(images: Tensor, drawn: Augmentation) -> Tensor:
-    """Colour jitter of frames [n, 3, H, W] in [0, 1], all with the parameters and the order drawn."""
-    if drawn.jitter is None:
-        return images
-    brightness, contrast, saturation, hue = drawn.jitter
-    for operation in drawn.jitter_order:
-        if operation == 0:
-            images = F.adjust_brightness(images, brightness)
-        elif operation == 1:
-            images = F.adjust_contrast(images, contrast)
-        elif operation == 2:
-            images = F.adjust_saturation(images, saturation)
-        else:
-            images = F.adjust_hue(images, hue)
-    return images
-
-
-def _jittered(
-    clean: Sequence[Tensor], frame_ids: Sequence[FrameId], augmentations: Sequence[Augmentation]
-) -> list[Tensor]:
+def _seen(clean: Sequence[Tensor], frame_ids: Sequence[FrameId], plan: JitterPlan | None) -> list[Tensor]:
     """What networks see of each frame [B, 3, H, W]: the clean tensor itself where nothing is drawn."""
     seen = list(clean)
-    if all(drawn.jitter is None for drawn in augmentations):
+    if plan is None:
         return seen
     # No network looks at the stereo partner: its pose is known.
     looked_at = [i for i, frame in enumerate(frame_ids) if frame != STEREO]
-    copies = torch.stack([clean[i] for i in looked_at])
-    for b, drawn in enumerate(augmentations):
-        if drawn.jitter is not None:
-            copies[:, b] = jitter(copies[:, b], drawn)
-    for copy, i in enumerate(looked_at):
-        seen[i] = copies[copy]
+    for i, jittered in zip(looked_at, jitter_frames([clean[i] for i in looked_at], plan), strict=True):
+        seen[i] = jittered
     return seen
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,7 +15,6 @@ from torch.utils.data import Dataset
 
 from geometry.camera import check_intrinsics, resize_intrinsics
 from selfsup_depth.datasets.augmentation import draw_augmentation
-from selfsup_depth.datasets.images import resize_image
 from selfsup_depth.datasets.index import item_name, usable_items
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.datasets.source import ViewSource
@@ -25,6 +26,12 @@ from splits import SplitLine
 SampleKey = int | tuple[int, int]
 
 
+class ReadsViews(Protocol):
+    """What gives images of a size: a source, or a memory of them."""
+
+    def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]: ...
+
+
 class ViewDataset(Dataset[Sample]):
     """The items of one part of one data set, each as a `Sample` of uint8 images with their cameras.
 
@@ -34,6 +41,8 @@ class ViewDataset(Dataset[Sample]):
     """
 
     report: IndexReport
+    #: all images in memory, once `held_images.hold_images` has read them
+    held: ReadsViews | None = None
 
     def __init__(self, name: str, source: ViewSource, request: DatasetRequest) -> None:
         self.name_of_dataset = name
@@ -42,29 +51,40 @@ class ViewDataset(Dataset[Sample]):
         self.items, self.report = usable_items(name, source, request)
         source.check_kept(self.items)
         self._checked: set[tuple[tuple[float, ...], int, int]] = set()
-        self._read_frame(self.items[0])  # wrong calibrations are said now, not after the first epoch began
+        first = torch.empty(3, request.height, request.width, dtype=torch.uint8)
+        self._read_frame(self.items[0], first)  # wrong calibrations are said now, not after the first epoch began
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, key: SampleKey) -> Sample:
         """The sample at an index (epoch 0), or at (epoch, index)."""
-        epoch, index = key if isinstance(key, tuple) else (0, key)
+        epoch, index = _parts_of(key)
         item = self.items[index]
         request = self.request
         drawn = draw_augmentation(request.seed, epoch, index) if request.is_train else Augmentation()
-        frames = [self._read_frame(self._view(item, frame)) for frame in request.frame_ids]
+        images = torch.empty(len(request.frame_ids), 3, request.height, request.width, dtype=torch.uint8)
+        views = self._views(index)
+        if self.held is None:
+            self.source.fetch(views)
+        intrinsics = [self._read_frame(view, out) for view, out in zip(views, images, strict=True)]
         wants_stereo = STEREO in request.frame_ids
         return Sample(
             frame_ids=request.frame_ids,
-            images=torch.stack([image for image, _ in frames]),
-            intrinsics=torch.stack([intrinsics for _, intrinsics in frames]),
+            images=images,
+            intrinsics=torch.stack(intrinsics),
             stereo_T_target=self._stereo_T_target(item) if wants_stereo else None,
             depth=self._depth_tensor(item) if request.with_depth else None,
             index=index,
             name=item_name(item),
             augmentation=drawn,
         )
+
+    def __getitems__(self, keys: Sequence[SampleKey]) -> list[Sample]:
+        """Several samples, as a DataLoader asks for those of a batch: what they need is fetched together."""
+        if self.held is None:
+            self.source.fetch([view for key in keys for view in self._views(_parts_of(key)[1])])
+        return [self[key] for key in keys]
 
     def recorded(self, *, with_depth: bool = False) -> ViewDataset:
         """The same items as they were recorded: the targets alone, neither mirrored nor jittered.
@@ -110,21 +130,28 @@ class ViewDataset(Dataset[Sample]):
                 lengths.append(float(transform[:3, 3].norm()))
         return float(np.median(lengths)) if lengths else None
 
+    def views(self) -> list[SplitLine]:
+        """Every image that the samples need, once each."""
+        return list(dict.fromkeys(view for index in range(len(self)) for view in self._views(index)))
+
+    def _views(self, index: int) -> list[SplitLine]:
+        """The images of a sample."""
+        return [self._view(self.items[index], frame) for frame in self.request.frame_ids]
+
     def _view(self, item: SplitLine, frame: int | str) -> SplitLine:
         view = self.source.neighbour(item, frame)
         if view is None:  # the index has only items whose frames exist
             raise AssertionError(f"{item_name(item)} has no frame {frame}")
         return view
 
-    def _read_frame(self, view: SplitLine) -> tuple[Tensor, Tensor]:
-        """Image [3, H, W] uint8 and its intrinsics [3, 3] float32, resized together."""
-        image = self.source.read_image(view)
-        height, width = image.shape[-2:]
+    def _read_frame(self, view: SplitLine, out: Tensor) -> Tensor:
+        """Fills `out` [3, H, W] uint8 with an image; its intrinsics [3, 3] float32, resized with it."""
+        height, width = (self.held or self.source).read_into(view, out)
         intrinsics = self.source.intrinsics(view, width, height)
         self._check(intrinsics, width, height, view)
-        request = self.request
-        resized = resize_intrinsics(intrinsics, request.width / width, request.height / height)
-        return resize_image(image, request.height, request.width), resized.float()
+        if (height, width) != out.shape[-2:]:
+            intrinsics = resize_intrinsics(intrinsics, out.shape[-1] / width, out.shape[-2] / height)
+        return intrinsics.float()
 
     def _check(self, intrinsics: Tensor, width: int, height: int, view: SplitLine) -> None:
         """Each different camera is checked once."""
@@ -144,3 +171,8 @@ class ViewDataset(Dataset[Sample]):
     def _depth_tensor(self, item: SplitLine) -> Tensor | None:
         depth = self.source.depth(item)
         return None if depth is None else torch.from_numpy(depth)[None]
+
+
+def _parts_of(key: SampleKey) -> tuple[int, int]:
+    """Epoch and index."""
+    return key if isinstance(key, tuple) else (0, key)

@@ -37,6 +37,7 @@ from selfsup_depth.datasets.prepared_files import (
 )
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.datasets.source import ViewSource, data_folder
+from selfsup_depth.datasets.storage import LocalStorage, Storage
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
 from splits import SplitLine
@@ -75,18 +76,22 @@ class Unnamed(Sequence[str]):
 class Prepared(ViewSource):
     """A folder that prepare_data.py has made, at the size that it was made for."""
 
+    name = "prepared"
+
     def __init__(self, request: DatasetRequest) -> None:
         super().__init__(request)
-        refuse_options("prepared", request.options.footage, DECIDED)
-        self.root = data_folder(request, "prepared")
-        self.manifest = read_manifest(Path(self.root))
+        refuse_options(self.name, request.options.footage, DECIDED)
+        self.storage = self.open_storage(request)
+        self.root = str(self.storage)
+        self.manifest = read_manifest(self.storage)
+        self.refuse_other_files()
         self._refuse_another_size()
         self._refuse_other_frames(request.frame_ids)
         self.has_stereo, self.has_depth_maps = self.manifest.has_stereo, self.manifest.has_depth
         self.made_from = self.manifest.made_from
         self.poses_up_to_scale = self.manifest.poses_up_to_scale
         self.recorded_size, self.camera_is_guess = self.manifest.recorded_size, self.manifest.camera_is_guess
-        self._views = read_views(Path(self.root), self.manifest.shards)
+        self._views = self.read_all_views()
         self._by_moment = {(*view.moment, view.camera): view for view in self._views}
         self._by_name = {view.name: view for view in self._views}
         if self.manifest.parts is not None:  # in some data sets images of different parts have the same names
@@ -94,13 +99,26 @@ class Prepared(ViewSource):
             self._by_name |= {view.name: view for view in self._views if view.moment[:2] in runs}
         self._shards: dict[str, np.ndarray] = {}
 
+    def open_storage(self, request: DatasetRequest) -> Storage:
+        """Where the files are. Raises UserError when there is no such place."""
+        return LocalStorage(Path(data_folder(request, self.name)))
+
+    def refuse_other_files(self) -> None:
+        """Raises UserError when the images are not in the kind of file that is read here."""
+        if self.manifest.stored_as != "arrays":
+            raise UserError(f"{self.root} is a set of tar shards: read it with --dataset shards.")
+
+    def read_all_views(self) -> list[StoredView]:
+        """Every image of the set. Raises UserError when a file that says so is missing or damaged."""
+        return read_views(self.storage, self.manifest.shards)
+
     def __getstate__(self) -> dict[str, Any]:
         """For a loader worker: it maps the files itself; a pickled map would be a copy of all images."""
         return self.__dict__ | {"_shards": {}}
 
     def items(self) -> Sequence[SplitLine]:
         if self.request.has_list:
-            return self.request.split_lines("prepared", self._check_line)
+            return self.request.split_lines(self.name, self._check_line)
         parts = self.manifest.parts
         if parts is not None:
             return [self._views[index].name for index in self._targets_of_part(parts)]
@@ -165,6 +183,11 @@ class Prepared(ViewSource):
         found = self._by_name[view]
         # copied: what a caller does to a tensor must not reach the mapped file's pages
         return torch.from_numpy(np.array(self._images(found)[found.row]))
+
+    def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]:
+        found = self._by_name[view]
+        out.numpy()[...] = self._images(found)[found.row]
+        return self.manifest.height, self.manifest.width
 
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         return torch.tensor(self._by_name[view].intrinsics, dtype=torch.float64).view(3, 3)

@@ -34,6 +34,14 @@ class FootageOptions:
 
 
 @dataclass(frozen=True)
+class ShardCacheOptions:
+    """Where parts of remote shards are kept once they were read."""
+
+    folder: Path  # of all sets; each gets a folder in it
+    bytes: int  # of one set, at most
+
+
+@dataclass(frozen=True)
 class ReaderOptions:
     """Choices that only some readers have; the others have nothing to choose."""
 
@@ -45,6 +53,8 @@ class ReaderOptions:
     lidar_depth: Literal["corrected", "published", "eigen"] = "corrected"
     #: kitti_depth: root of the improved ground truth, where it is not inside the raw tree
     depth_path: str | Path | None = None
+    #: shards: where and how much of remote ones is kept; None: nothing
+    shard_cache: ShardCacheOptions | None = None
     #: readers of one's own footage
     footage: FootageOptions = field(default_factory=FootageOptions)
 

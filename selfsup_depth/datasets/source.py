@@ -11,7 +11,7 @@ from torch import Tensor
 
 from selfsup_depth.datasets.cameras.model import CameraRig
 from selfsup_depth.datasets.files import DirectoryListing
-from selfsup_depth.datasets.images import read_image
+from selfsup_depth.datasets.images import read_image, read_resized, resize_image
 from selfsup_depth.datasets.request import DatasetRequest
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import STEREO, FrameId
@@ -130,6 +130,24 @@ class ViewSource(ABC):
     def read_image(self, view: SplitLine) -> Tensor:
         """[3, h, w] uint8 RGB."""
         return read_image(self.image_path(view))
+
+    def fetch(self, views: Sequence[SplitLine]) -> None:  # noqa: B027 (most sources need nothing more)
+        """Told which images are read next, so that what is far away can be asked for together."""
+
+    def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]:
+        """Fills `out` [3, H, W] uint8 with the image, resized to it; (height, width) of what `read_image` gives.
+
+        Where that is a file as it lies, a large one is decoded at reduced size.
+        """
+        height, width = out.shape[-2:]
+        if type(self).read_image is ViewSource.read_image:
+            image, stored = read_resized(self.image_path(view), height, width)
+        else:
+            image = self.read_image(view)
+            stored = (image.shape[-2], image.shape[-1])
+            image = resize_image(image, height, width)
+        out.copy_(image)
+        return stored
 
 
 def data_folder(request: DatasetRequest, dataset: str) -> str:

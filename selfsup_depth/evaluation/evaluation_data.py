@@ -32,7 +32,7 @@ from selfsup_depth.evaluation.footage import footage_options
 from selfsup_depth.evaluation.ground_truth_files import GroundTruthFile
 from selfsup_depth.evaluation.image_list import ImageList, list_sha256
 from selfsup_depth.overlap import Prefetch
-from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
+from selfsup_depth.workers import begin_worker
 
 FILE_NAME = "gt_depths.npz"
 PLAUSIBLE_SIZE = (192, 640)  # of images that a data set is opened for but that nobody will look at
@@ -53,6 +53,7 @@ WHERE_DEPTH_LIES = {
     "tum": "put depth/ and depth.txt beside rgb.txt: 16 bits, metres * 5000, 0 = none, within 20 ms of the images",
     "colmap": "write points3D beside cameras and images, of the same model (colmap model_converter writes all three)",
     "prepared": "prepare the set anew from images that have depth, which prepare_data.py takes over",
+    "shards": "prepare the set anew from images that have depth, which prepare_data.py takes over",
     "builtin": f"it is rendered into the drive, {_IMPROVED}; delete the folder, and it is rendered again",
     "builtin_indoor": f"{_SIMSIN}; or delete the folder, and it is rendered again",
 }
@@ -113,7 +114,7 @@ class EvaluationData:
                 batch_size=None,
                 collate_fn=_unchanged,
                 num_workers=workers,
-                worker_init_fn=leave_ctrl_c_to_the_main_process,
+                worker_init_fn=begin_worker,
             )
         )
 

@@ -12,6 +12,7 @@ from selfsup_depth.datasets import refuse_unknown
 from selfsup_depth.datasets.builtin import BUILTIN, builtin_name
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import read_manifest
+from selfsup_depth.datasets.storage import open_storage
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.footage import refuse_ignored_footage
@@ -151,9 +152,9 @@ def _protocol(config: EvaluateConfig, split: str) -> Protocol:
 
 def _origin(config: EvaluateConfig) -> str:
     """The data set whose protocol holds: of a prepared set that of its originals."""
-    if config.dataset != "prepared" or config.data_path is None:
+    if config.dataset not in ("prepared", "shards") or config.data_path is None:
         return config.dataset
-    return read_manifest(config.data_path).made_from
+    return read_manifest(open_storage(config.data_path)).made_from
 
 
 def list_sha256(names: Sequence[str]) -> str:

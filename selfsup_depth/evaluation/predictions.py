@@ -22,7 +22,7 @@ from selfsup_depth.evaluation.modes import PredictionUnit
 from selfsup_depth.evaluation.postprocess import blend_flipped
 from selfsup_depth.memory import run_or_say_what_fits
 from selfsup_depth.overlap import BATCHES_AHEAD, ToHost
-from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
+from selfsup_depth.workers import begin_worker
 
 
 class DepthModel(Protocol):
@@ -62,7 +62,7 @@ def predict_inverse_depths(
         shuffle=False,
         num_workers=min(settings.num_workers, os.cpu_count() or 1),
         pin_memory=device.type == "cuda",
-        worker_init_fn=leave_ctrl_c_to_the_main_process,
+        worker_init_fn=begin_worker,
     )
     started: deque[ToHost] = deque()
     for batch in loader:

@@ -17,7 +17,7 @@ from selfsup_depth.evaluation.modes import validation_mode
 from selfsup_depth.evaluation.protocols import Protocol
 from selfsup_depth.evaluation.scoring import NO_EXTRAS
 from selfsup_depth.structures import Method
-from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
+from selfsup_depth.workers import begin_worker
 
 Tick = Callable[[int, int], None]  # images done, images in all
 
@@ -34,7 +34,7 @@ class ValidationSet:
             num_workers=num_workers if len(dataset) > batch_size else 0,
             # the loader must not draw from the global generator, on which a resumed run depends
             generator=torch.Generator(),
-            worker_init_fn=leave_ctrl_c_to_the_main_process,
+            worker_init_fn=begin_worker,
         )
 
     def __iter__(self) -> Iterator[RawBatch]:

@@ -16,6 +16,7 @@ from selfsup_depth.datasets.builtin import BUILTIN, builtin_name
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import read_manifest, read_views
 from selfsup_depth.datasets.request import GUESSED_FOV
+from selfsup_depth.datasets.storage import open_storage
 from selfsup_depth.odometry.config import PoseConfig
 from selfsup_depth.odometry.trajectory import Poses
 from splits import SplitLine
@@ -143,11 +144,12 @@ def raw_drives(root: Path) -> tuple[str, ...]:
 
 
 def prepared_images(root: Path) -> tuple[str, ...]:
-    """Lines of every image of a prepared set, of the left camera where it has one.
+    """Lines of every image of a prepared set or of tar shards, of the left camera where it has one.
 
     Its parts list the targets of training and validation, of which the latter may be stored without neighbours.
     """
-    views = read_views(root, read_manifest(root).shards)
+    storage = open_storage(root)
+    views = read_views(storage, read_manifest(storage).shards)
     left = [view for view in views if view.camera == "left"]
     return tuple(dict.fromkeys(item_name(view.name) for view in left or views))
 
@@ -164,4 +166,5 @@ WHOLE_SEQUENCES: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "builtin": raw_drives,
     "prepared": prepared_images,
     "video": prepared_images,  # whose --data_path is then that of its prepared frames
+    "shards": prepared_images,
 }

@@ -39,7 +39,7 @@ from selfsup_depth.odometry.errors import (
 from selfsup_depth.odometry.motion import MotionPredictor
 from selfsup_depth.odometry.trajectory import Poses, Trajectory, chain, write_kitti, write_tum
 from selfsup_depth.report.trajectories import save_trajectory_plot
-from selfsup_depth.workers import leave_ctrl_c_to_the_main_process
+from selfsup_depth.workers import begin_worker
 
 #: The options with frames that can be read at a size (height, width), where they name something else: a video.
 AtHand = Callable[[PoseConfig, tuple[int, int]], PoseConfig]
@@ -103,7 +103,7 @@ def predict_motions(predictor: MotionPredictor, dataset: ViewDataset, config: Po
         FramesTogether(dataset),
         batch_size=config.batch_size,
         num_workers=min(config.num_workers, os.cpu_count() or 1),
-        worker_init_fn=leave_ctrl_c_to_the_main_process,
+        worker_init_fn=begin_worker,
     )
     found = []
     for images in track(loader, description="predicting motion"):

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+import torch
+
 from geometry.camera import resize_intrinsics
 from selfsup_depth.datasets import ViewDataset, ViewSource
-from selfsup_depth.datasets.images import resize_image
 from selfsup_depth.datasets.index import item_name
 from selfsup_depth.datasets.prepared_files import CAMERAS, Camera, StoredView
 from selfsup_depth.datasets.training_size import least_fitting
@@ -200,14 +201,14 @@ class DatasetFootage(Footage):
     def _load_one(self, image: _Image) -> ReadyView:
         """As `ViewDataset` reads it for training."""
         source, view = image.source, image.view
-        pixels = source.read_image(view)
-        height, width = pixels.shape[-2:]
+        pixels = torch.empty(3, self.height, self.width, dtype=torch.uint8)
+        height, width = source.read_into(view, pixels)
         intrinsics = resize_intrinsics(
             source.intrinsics(view, width, height), self.width / width, self.height / height
         )
         return ReadyView(
             view,
-            resize_image(pixels, self.height, self.width),
+            pixels,
             intrinsics.float(),
             source.stereo_T_target(view) if self.has_stereo else None,
             source.world_T_camera(view),

@@ -17,6 +17,7 @@ from selfsup_depth.datasets.prepared_files import (
     FORMAT,
     MANIFEST,
     UNFINISHED,
+    StoredAs,
     facts_file,
     read_views,
 )
@@ -84,7 +85,10 @@ def begin(folder: Path, contents: Contents) -> Done:
     return Done(shards, place, Tally.from_json(facts["tally"]))
 
 
-def seal(folder: Path, contents: Contents, footage: Footage, shards: int, size: tuple[int, int], tally: Tally) -> None:
+def seal(
+    folder: Path, contents: Contents, footage: Footage, shards: int, size: tuple[int, int], tally: Tally,
+    stored_as: StoredAs = "arrays",
+) -> None:  # fmt: skip
     """Writes what the set is: from now on it can be read. `size` is (height, width)."""
     views = read_views(folder, shards)
     manifest = {
@@ -93,6 +97,7 @@ def seal(folder: Path, contents: Contents, footage: Footage, shards: int, size: 
         "height": size[0],
         "width": size[1],
         "shards": shards,
+        "stored_as": stored_as,
         "images": len(views),
         "has_stereo": footage.has_stereo,
         "poses_up_to_scale": footage.poses_up_to_scale,

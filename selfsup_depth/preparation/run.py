@@ -14,11 +14,14 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from selfsup_depth.datasets.prepared_files import Camera, images_file, read_views
+from selfsup_depth.datasets.prepared_files import Camera, StoredAs, images_file, read_views, tar_file
+from selfsup_depth.datasets.storage import LocalStorage
+from selfsup_depth.datasets.tar_members import decode_into, encode_image
 from selfsup_depth.preparation.frames import Dropped, Footage, Moment, Place, ReadyView
 from selfsup_depth.preparation.output import Contents, Done, begin, is_finished, only_writer_of, seal
 from selfsup_depth.preparation.selection import MotionFilter
 from selfsup_depth.preparation.shards import Shard, frames_of_a_shard
+from selfsup_depth.preparation.tar_shards import JPEGS_FOR_AN_ARRAY, TarShard, stored_as
 
 AHEAD = 3  # frames that wait for each thread: enough that none waits for the next
 Views = dict[Camera, ReadyView]
@@ -34,6 +37,20 @@ class Task:
     least_motion: float = 0.0  # pixels; 0 keeps every frame
     workers: int = 1
     frames_of_a_shard: int | None = None  # None: as many as make a file of a good size
+    #: quality of the JPEGs in tar shards, 0: exact; None: arrays, not tar shards
+    tar_quality: int | None = None
+
+    def new_shard(self, number: int) -> Shard:
+        return Shard(number) if self.tar_quality is None else TarShard(number, quality=self.tar_quality)
+
+    @property
+    def stored_as(self) -> StoredAs:
+        return "arrays" if self.tar_quality is None else stored_as(self.tar_quality)
+
+    @property
+    def length_of_a_shard(self) -> int:
+        times = JPEGS_FOR_AN_ARRAY if self.tar_quality else 1
+        return self.frames_of_a_shard or times * frames_of_a_shard(*self.size)
 
 
 def prepare(task: Task, folder: Path, console: Console) -> bool:
@@ -70,14 +87,14 @@ class _Writer:
     def __init__(self, task: Task, folder: Path, done: Done) -> None:
         self.task, self.folder = task, folder
         self.tally, self.place = done.tally, done.place
-        self.shard = Shard(done.shards)
-        self._length = task.frames_of_a_shard or frames_of_a_shard(*task.size)
+        self.shard = task.new_shard(done.shards)
+        self._length = task.length_of_a_shard
         self._motion = MotionFilter(task.least_motion)
         self._skipped = 0  # steps that dropped frames were apart, beyond one each
         self._tally_of_last_kept = deepcopy(self.tally)
         self.written = self.tally.kept
         if task.least_motion and done.shards:
-            for images in _latest_images(folder, done.shards):
+            for images in _latest_images(folder, done.shards, task):
                 self._motion.has_moved(images, begins=False, always=True)
 
     def take(self, found: tuple[Moment, Views] | Dropped) -> None:
@@ -86,7 +103,7 @@ class _Writer:
             return
         moment, views = found
         begins = self.place is None or (self.place.sequence, self.place.run) != (moment.sequence, moment.run)
-        images = {camera: view.image for camera, view in views.items()}
+        images = {camera: self._as_stored(view.image) for camera, view in views.items()}
         if not self._motion.has_moved(images, begins=begins, always=moment.always_kept):
             self.tally.dropped[self._motion.reason] += 1
             self._skipped += moment.gap - 1
@@ -103,23 +120,39 @@ class _Writer:
     def finish(self) -> None:
         if self.shard.frames:
             self._write()
-        seal(self.folder, self.task.contents, self.task.footage, self.shard.number, self.task.size, self.tally)
+        task = self.task
+        seal(self.folder, task.contents, task.footage, self.shard.number, task.size, self.tally, task.stored_as)
+
+    def _as_stored(self, image: torch.Tensor) -> torch.Tensor:
+        """What whoever goes on after a stop will compare with: motion is to be judged alike."""
+        if not self.task.tar_quality or not self.task.least_motion:
+            return image
+        content, _ = encode_image(image, self.task.tar_quality)
+        stored = torch.empty_like(image)
+        decode_into(np.frombuffer(content, np.uint8), "jpg", stored)
+        return stored
 
     def _write(self) -> None:
         # what was dropped after the last frame of the shard is counted again by who goes on after it
         self.shard.write(self.folder, self._tally_of_last_kept)
         self.written = self.tally.kept
-        self.shard = Shard(self.shard.number + 1)
+        self.shard = self.task.new_shard(self.shard.number + 1)
 
 
-def _latest_images(folder: Path, shards: int) -> list[dict[Camera, torch.Tensor]]:
+def _latest_images(folder: Path, shards: int, task: Task) -> list[dict[Camera, torch.Tensor]]:
     """The last image of each camera in the last run, by their moments."""
     views = read_views(folder, shards)
     latest = {view.camera: view for view in views if view.moment[:2] == views[-1].moment[:2]}
     moments: dict[int, dict[Camera, torch.Tensor]] = {}
     for view in latest.values():
-        stored = np.load(folder / images_file(view.camera, view.shard), mmap_mode="r")
-        moments.setdefault(view.moment[2], {})[view.camera] = torch.from_numpy(np.array(stored[view.row]))
+        image = torch.empty(3, *task.size, dtype=torch.uint8)
+        if view.image_at is None:
+            image.numpy()[...] = np.load(folder / images_file(view.camera, view.shard), mmap_mode="r")[view.row]
+        else:
+            start, size, _ = view.image_at
+            (content,) = LocalStorage(folder).parts([(tar_file(view.shard), start, start + size)])
+            decode_into(content, task.stored_as, image)
+        moments.setdefault(view.moment[2], {})[view.camera] = image
     return [images for _, images in sorted(moments.items())]
 
 

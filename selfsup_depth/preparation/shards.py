@@ -59,14 +59,18 @@ class Shard:
             }
         )
 
-    def _view(self, camera: Camera, view: ReadyView) -> dict[str, Any]:
+    def _store(self, camera: Camera, view: ReadyView) -> dict[str, Any]:
+        """Keeps image and depth until they are written; where they will be."""
         row = len(self.images[camera])
         self.images[camera].append(view.image.contiguous().numpy())
         if view.depth is not None:
             self.depth[depth_member(camera, row)] = view.depth.astype(np.float32, copy=False)
+        return {"row": row}
+
+    def _view(self, camera: Camera, view: ReadyView) -> dict[str, Any]:
         name = view.name
         return {
-            "row": row,
+            **self._store(camera, view),
             "name": [name.folder, name.frame, name.side],
             # what training computes with: the float32 values, written so that they are read back exactly
             "camera": self._entry("cameras", view.intrinsics.float()),

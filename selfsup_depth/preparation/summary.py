@@ -31,7 +31,8 @@ def next_command(folder: Path, frame_ids: tuple[FrameId, ...]) -> str:
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     offsets = " ".join(str(frame) for frame in frame_ids if frame != STEREO)
     stereo = " --use_stereo" if manifest["has_stereo"] else ""
+    dataset = "prepared" if manifest["stored_as"] == "arrays" else "shards"
     return (
-        f"python train.py --dataset prepared --data_path {shlex.quote(str(folder))} --height {manifest['height']} "
+        f"python train.py --dataset {dataset} --data_path {shlex.quote(str(folder))} --height {manifest['height']} "
         f"--width {manifest['width']} --frame_ids {offsets}{stereo}"
     )

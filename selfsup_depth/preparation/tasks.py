@@ -76,6 +76,12 @@ def dataset_task(
     return Task(images, contents, (data.height, data.width), footage.min_motion, workers)
 
 
+def as_tar_shards(task: Task, quality: int) -> Task:
+    """The same, to be written as tar shards with JPEGs of this quality (0: exact pixels)."""
+    options = {**task.contents.options, "shards": True, "shard_quality": quality}
+    return replace(task, tar_quality=quality, contents=replace(task.contents, options=options))
+
+
 def prepared_video(data: DataConfig, footage: FootageOptions, workers: int, console: Console) -> Path:
     """The folder of a video's prepared frames in the cache of this machine; made on first use.
 

@@ -80,6 +80,12 @@ class UndistortedSource(ViewSource):
         height, width = image.shape[-2:]
         return self._pinholes(view, (width, height)).seen(_camera(view), image)
 
+    def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]:
+        """As training on the originals reads it, where nothing is undistorted."""
+        if self._pinholes(view).rectifiers[_camera(view)] is None:
+            return self._source.read_into(view, out)
+        return super().read_into(view, out)
+
     def intrinsics(self, view: SplitLine, width: int, height: int) -> Tensor:
         return self._pinholes(view, (width, height)).intrinsics[_camera(view)]
 

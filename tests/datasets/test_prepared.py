@@ -184,7 +184,8 @@ def test_damaged_facts_are_said(walk, damage):
         facts.unlink()
     else:
         facts.write_text("{" if damage == "no json" else '{"cameras": [], "stereo": [], "frames": [{}]}')
-    with pytest.raises(UserError, match="facts_00001.json cannot be read as a part .* delete .* and prepare it again"):
+    told = "is missing: copy" if damage == "missing" else "cannot be read as a part .* delete"
+    with pytest.raises(UserError, match=f"facts_00001.json {told} .* prepare it again"):
         Prepared(ask(walk))
 
 

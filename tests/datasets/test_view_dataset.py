@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from selfsup_depth.datasets import DATASETS, FootageOptions, ReaderOptions, ViewDataset, build_dataset
 from selfsup_depth.datasets.augmentation import collate, draw_augmentation
-from selfsup_depth.datasets.images import read_image
+from selfsup_depth.datasets.images import read_resized
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Augmentation
 
@@ -34,7 +34,9 @@ def test_sample_holds_the_frames_asked_for_in_order(one_camera, ask):
 def test_only_the_frames_asked_for_are_read(trees, ask, monkeypatch):
     dataset = build_dataset("stereo_folder", ask(data_path=trees.stereo_folder(parts=("train",)), frame_ids=(0, "s")))
     read: list[str] = []
-    monkeypatch.setattr("selfsup_depth.datasets.source.read_image", lambda path: read.append(path) or read_image(path))
+    monkeypatch.setattr(
+        "selfsup_depth.datasets.source.read_resized", lambda path, *size: read.append(path) or read_resized(path, *size)
+    )
     dataset[0]
     assert [Path(path).parent.name for path in read] == ["left", "right"]
 

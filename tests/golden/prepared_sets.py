@@ -18,7 +18,9 @@ from selfsup_depth.preparation.video_footage import VideoFootage
 QUIET = Console(file=io.StringIO())
 
 
-def prepare_pairs(folder: Path, stereo_folder: Path, size: tuple[int, int] = (32, 64)) -> Path:
+def prepare_pairs(
+    folder: Path, stereo_folder: Path, size: tuple[int, int] = (32, 64), tar_quality: int | None = None
+) -> Path:
     """A stereo folder with `train/` and `val/`, all its depth included, in shards of three frames."""
     parts = [
         build_dataset(
@@ -28,7 +30,8 @@ def prepare_pairs(folder: Path, stereo_folder: Path, size: tuple[int, int] = (32
         for part in ("train", "val")
     ]
     footage = DatasetFootage(parts[0], parts[1], "all")
-    prepare(Task(footage, Contents({}, footage.identity()), size, frames_of_a_shard=3), folder, QUIET)
+    contents = Contents({}, footage.identity())
+    prepare(Task(footage, contents, size, frames_of_a_shard=3, tar_quality=tar_quality), folder, QUIET)
     return folder
 
 
