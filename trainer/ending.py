@@ -57,8 +57,8 @@ def _last_word(processes: Processes, error: BaseException) -> BaseException:
     lost = isinstance(error, ConnectionLost) or is_lost_connection(error)
     mine = Ending(processes.rank, _status(error), str(error))
     first = processes.board.post(mine)
-    if isinstance(error, KeyboardInterrupt) and not processes.is_main:
-        return SystemExit(_INTERRUPTED)
+    if isinstance(error, KeyboardInterrupt):
+        return error if processes.is_main else SystemExit(_INTERRUPTED)
     if lost:
         saved = f"; {error}" if isinstance(error, ConnectionLost) else ""
         if first != mine:
@@ -87,4 +87,5 @@ def _tell_launcher(message: str) -> None:
     path = os.environ.get("TORCHELASTIC_ERROR_FILE")
     if path and message:
         with contextlib.suppress(OSError), open(path, "w") as file:
-            json.dump({"message": message, "timestamp": int(time.time())}, file)
+            told = {"message": message, "extraInfo": {"py_callstack": message, "timestamp": str(int(time.time()))}}
+            json.dump({"message": told}, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
@@ -25,7 +26,7 @@ from trainer.progress import TrainingProgress
 from trainer.recorder import Recorder
 from trainer.sampler import EpochSampler
 from trainer.seeds import dropout_seed, noise_seed
-from trainer.state import Position, TrainingState
+from trainer.state import Position, TrainingState, changed_options
 
 
 def choose_device(run: RunConfig, processes: Processes = ALONE) -> torch.device:
@@ -62,6 +63,7 @@ class Trainer:
         self.device, self.processes = device, processes
         self.method = method.to(device)
         self.data, self.hooks, self.settings, self.run = data, hooks, settings, run
+        _refuse_differences(processes, hooks.options)
         rank, count = processes.rank, processes.count
         length = len(data.dataset)  # type: ignore[arg-type]
         self.sampler = EpochSampler(length, settings.batch_size, seed=run.seed, rank=rank, count=count)
@@ -229,6 +231,17 @@ def _too_few_samples(samples: int, settings: OptimizerConfig) -> UserError:
         f"the training set has {samples} samples, fewer than one step needs (--batch_size {settings.batch_size} x "
         f"--accumulate_steps {settings.accumulate_steps}): {remedy}, or add samples"
     )
+
+
+def _refuse_differences(processes: Processes, options: dict[str, Any]) -> None:
+    """Machines that see other data under the same path would train on something that nobody asked for."""
+    of_main = processes.from_main(lambda: options)
+    for rank, found in enumerate(processes.gather(changed_options(of_main, options, frozenset()))):
+        if found:
+            raise UserError(
+                f"process {rank} of {processes.count} would train with something else than process 0: "
+                f"{'; '.join(found)}: give all machines the same options and the same data"
+            )
 
 
 def _too_small_batch(batch_size: int, count: int) -> UserError:

@@ -177,4 +177,6 @@ def patience() -> float:
 
 def is_lost_connection(error: BaseException) -> bool:
     """Whether this is how the end, or the silence, of another process shows."""
-    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
+    marks = ("gloo", "pair closure", "NCCL")  # gloo has no error of its own
+    told = str(error)
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and any(mark in told for mark in marks))
