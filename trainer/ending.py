@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch.distributed as dist
 
@@ -83,9 +84,12 @@ def _status(error: BaseException) -> int:
 
 
 def _tell_launcher(message: str) -> None:
-    """For the summary that torchrun prints when all have ended."""
-    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
-    if path and message:
-        with contextlib.suppress(OSError), open(path, "w") as file:
-            told = {"message": message, "extraInfo": {"py_callstack": message, "timestamp": str(int(time.time()))}}
-            json.dump({"message": told}, file)
+    """For the summary that torchrun prints when all have ended; it fails itself when it reads half a file."""
+    place = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if not place or not message:
+        return
+    told = {"message": message, "extraInfo": {"py_callstack": message, "timestamp": str(int(time.time()))}}
+    unfinished = Path(place).with_suffix(".unfinished")
+    with contextlib.suppress(OSError):
+        unfinished.write_text(json.dumps({"message": told}))
+        os.replace(unfinished, place)

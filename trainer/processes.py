@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -157,7 +158,31 @@ def from_environment() -> Processes:
     if not all(name in os.environ for name in _LAUNCHED) or int(os.environ["WORLD_SIZE"]) == 1:
         return ALONE
     store, rank, count = next(dist.rendezvous("env://", timeout=timedelta(seconds=patience())))
+    store = _of_this_attempt(store, rank, count)
     return Processes(rank, count, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]), store)
+
+
+def _of_this_attempt(store: dist.Store, rank: int, count: int) -> dist.Store:
+    """A corner of the launcher's store that is empty.
+
+    torchrun keeps its store when it starts the processes again, with all that the last ones left there: addresses
+    where nobody listens, the news that the run has ended. Nor does it say how often it has started all of them. So the
+    main process numbers the attempts, and each process makes sure that it is one of those that the main one found.
+    """
+    name = uuid.uuid4().hex
+    attempt = 0
+    while True:
+        if rank == 0 and not attempt:
+            attempt = store.add("attempts", 1)
+        elif rank != 0 and attempt != store.add("attempts", 0):
+            attempt = store.add("attempts", 0)
+            store.set(f"{attempt}/{rank}", name)
+        if rank == 0 and store.check([f"{attempt}/{other}" for other in range(1, count)]):
+            found = [store.get(f"{attempt}/{other}").decode() for other in range(1, count)]
+            store.set(f"{attempt}/found", " ".join([name, *found]))
+        if store.check([f"{attempt}/found"]) and name in store.get(f"{attempt}/found").decode():
+            return dist.PrefixStore(f"{attempt}", store)
+        time.sleep(0.02)
 
 
 def patience() -> float:
@@ -177,6 +202,7 @@ def patience() -> float:
 
 def is_lost_connection(error: BaseException) -> bool:
     """Whether this is how the end, or the silence, of another process shows."""
-    marks = ("gloo", "pair closure", "NCCL")  # gloo has no error of its own
-    told = str(error)
-    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and any(mark in told for mark in marks))
+    if isinstance(error, dist.DistError):
+        return True
+    marks = ("gloo", "pair closure")  # gloo has no error of its own
+    return isinstance(error, RuntimeError) and any(mark in str(error) for mark in marks)

@@ -33,7 +33,7 @@ class Ended:
 class Ranks:
     processes: list[BaseProcess]
     folder: Path
-    store: dist.Store  # as the launcher, it outlives the processes
+    store: dist.TCPStore  # as the launcher, it outlives the processes
 
     def wait(self, seconds: float = 60) -> list[Ended]:
         """How they ended. Nothing lives longer than that: a hang is a failure."""
@@ -59,13 +59,23 @@ class Ranks:
             process.join()
 
 
-def start(count: int, folder: Path, work: Callable[..., int | None], *args: object, **environment: str) -> Ranks:
-    """Call `work(*args)` in so many processes, each of which ends as a script does; `work` is a module's function."""
+def start(
+    count: int,
+    folder: Path,
+    work: Callable[..., int | None],
+    *args: object,
+    store: dist.TCPStore | None = None,
+    **environment: str,
+) -> Ranks:
+    """Call `work(*args)` in so many processes, each of which ends as a script does; `work` is a module's function.
+
+    `store`: of a launcher that starts them again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for rank in range(count):
         for stream in ("out", "err"):
             (folder / f"{stream}{rank}.txt").write_text("")
-    store = dist.TCPStore(ADDRESS, 0, is_master=True, wait_for_workers=False)
+    store = store or dist.TCPStore(ADDRESS, 0, is_master=True, wait_for_workers=False)
     told = {
         "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": ADDRESS,
         "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True", **environment,

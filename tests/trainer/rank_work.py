@@ -10,11 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from selfsup_depth.checkpoints import CheckpointMeta, load_checkpoint
 from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Losses, Method
-from tests.trainer.conftest import CPU, Setup, ToyMethod
+from tests.trainer.conftest import CPU, Setup, ToyMethod, toy_meta
 from trainer.ending import launched
 from trainer.hooks import Validation
+from trainer.state import Position
 
 
 class Counting(Method):
@@ -66,12 +68,14 @@ METHODS = {"counting": Counting, "normed": lambda: Counting(norm=True), "sparing
 Changes = dict[str, object]
 
 
-def train(folder: Path, name: str, changes: Changes, length: int = 23, method: Method | None = None) -> None:
+def train(
+    folder: Path, name: str, changes: Changes, length: int = 23, method: Method | None = None, **hooks: object
+) -> None:
     """Train a method; every process leaves its weights behind."""
     with launched() as processes:
         processes.connect(CPU)
         setup = Setup(folder, processes=processes).changed(**changes)
-        trainer = setup.trainer(method or METHODS[name](), length, validate=validate)
+        trainer = setup.trainer(method or METHODS[name](), length, validate=validate, **hooks)
         trainer.fit()
         torch.save(trainer.method.networks.state_dict(), folder / f"weights{processes.rank}.pt")
 
@@ -105,19 +109,28 @@ class Struck(Counting):
 
 
 def struck(folder: Path, rank: int, step: int, what: str, changes: Changes) -> None:
-    train(folder, "", changes, method=Struck(rank, step, what))
+    """Train until it happens. Saving takes a moment; each process leaves behind what was saved when it ended."""
+
+    def describe(position: Position, result: Validation | None) -> CheckpointMeta:
+        time.sleep(0.2)
+        return toy_meta(position)
+
+    try:
+        train(folder, "", changes, method=Struck(rank, step, what), describe=describe)
+    finally:
+        saved = load_checkpoint(folder / "toy" / "models" / "last").meta.step
+        (folder / f"saved{os.environ['RANK']}").write_text(str(saved))
 
 
 def in_turn(folder: Path, ends: str) -> None:
     """Each process says when it was its turn; the main one may end before."""
-    with launched() as processes:
-        with processes.in_turn():
-            if processes.is_main and ends == "bad option":
-                raise UserError("--colour blue is not known")
-            if processes.is_main and ends == "help":
-                raise SystemExit(0)
-            time.sleep(0.1 * processes.is_main)
-            (folder / f"turn{processes.rank}").write_text(str(time.monotonic()))
+    with launched() as processes, processes.in_turn():
+        if processes.is_main and ends == "bad option":
+            raise UserError("--colour blue is not known")
+        if processes.is_main and ends == "help":
+            raise SystemExit(0)
+        time.sleep(0.1 * processes.is_main)
+        (folder / f"turn{processes.rank}").write_text(str(time.monotonic()))
 
 
 def other_data(folder: Path) -> None:
