@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import train
@@ -18,6 +19,7 @@ def train_builtin(footage: Path, made: Path, *options: str) -> int:
 
     def ensure() -> Path:
         if not made.exists():
+            time.sleep(0.5)
             made.write_text("")
             with made.with_suffix(".log").open("a") as log:
                 log.write(f"rendered by {os.environ['RANK']}\n")

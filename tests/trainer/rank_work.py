@@ -73,6 +73,8 @@ def train(
 ) -> None:
     """Train a method; every process leaves its weights behind."""
     with launched() as processes:
+        with processes.in_turn():
+            pass
         processes.connect(CPU)
         setup = Setup(folder, processes=processes).changed(**changes)
         trainer = setup.trainer(method or METHODS[name](), length, validate=validate, **hooks)
