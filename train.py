@@ -16,6 +16,7 @@ import hashlib
 import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +42,7 @@ with cli.quiet_ctrl_c():
         with_builtin,
     )
     from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
-    from selfsup_depth.config import TrainConfig
+    from selfsup_depth.config import RunConfig, TrainConfig
     from selfsup_depth.datasets import BatchMemory, RawBatch, ShelvedBatch, ViewDataset, augment, collate, hold_images
     from selfsup_depth.datasets.builtin import BUILTIN
     from selfsup_depth.errors import UserError
@@ -55,12 +56,16 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.report.pictures import training_pictures
     from selfsup_depth.structures import Batch, Method
     from selfsup_depth.teaching import Teaching
+    from trainer.ending import launched
     from trainer.hooks import Hooks, Tick, TrainingData, Validation
     from trainer.logs import findings_of
     from trainer.loop import Trainer, choose_device
+    from trainer.processes import Processes
     from trainer.run_folder import last_checkpoint, prepare_run_folder, refuse_misspelt_resume, run_folder
     from trainer.run_lock import only_run_of_its_name
+    from trainer.sampler import share
     from trainer.state import Position
+    from trainer.threads import cores_of_process, share_threads
 
 
 #: A learnt focal length this near to its start has not been learnt.
@@ -68,47 +73,59 @@ HARDLY_MOVED = 0.02
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    console = Console(soft_wrap=True)
-    config = read_options(argv)
-    with only_run_of_its_name(config.run, console):
-        refuse_misspelt_resume(config.run)
-        refuse_what_is_not_there(config)
-        return train(config, console)
+    """Of several processes all read and train; the main one has the run's name and folder, and prints."""
+    with launched() as processes:
+        console = Console(soft_wrap=True, quiet=not processes.is_main)
+        with processes.in_turn():  # what is wrong with the options is said once
+            asked = read_options(argv)
+            refuse_to_start_again(asked.run)
+        with only_run_of_its_name(asked.run, console) if processes.is_main else nullcontext():
+            with processes.in_turn():
+                refuse_misspelt_resume(asked.run)
+                refuse_what_is_not_there(asked)
+                config = with_data(asked)
+            return train(asked, config, console, processes)
 
 
-def train(asked: TrainConfig, console: Console) -> int:
-    """Trains as was asked, which is also what is kept of the run: caches of its data may be deleted at any time."""
-    config = with_data(asked)
+def train(asked: TrainConfig, config: TrainConfig, console: Console, processes: Processes) -> int:
+    """Trains with `config`; what is kept of the run is what was asked for: caches of its data may be deleted."""
+    folder, device = run_folder(config.run), choose_device(config.run, processes)
+    processes.connect(device)
+    if advice := share_threads(processes, device):
+        console.print(advice, highlight=False)
     training = build_training_set(config)
     tell_index(console, "training", training)
     validation = build_validation_set(config)
     tell_index(console, "validation", validation)
-    if not config.run.skip_checks:
+    if processes.is_main and not config.run.skip_checks:
         tell_findings(console, quick_check(training, (config.network.min_depth, config.network.max_depth)))
-    folder, device = run_folder(config.run), choose_device(config.run)
-    workers = min(config.data.num_workers, os.cpu_count() or 1)
+    workers = min(config.data.num_workers, cores_of_process(processes))
     if config.loading.in_memory:
         hold_in_memory(training, workers, console)
-    teaching = build_teaching(config, training, device, workers, partial(console.print, highlight=False))
-    torch.manual_seed(config.run.seed)  # after the teacher: a student starts the same with any teacher and with none
-    resuming = config.run.resume and last_checkpoint(folder) is not None
-    method, scale_source = build(config, training, teaching, resuming=resuming)
-    prepare_run_folder(folder, cli.as_flat_dict(asked), config.run.resume, console)
+    resuming = processes.from_main(lambda: config.run.resume and last_checkpoint(folder) is not None)
+    with processes.in_turn():
+        teaching = build_teaching(config, training, device, workers, partial(console.print, highlight=False))
+        # after the teacher: a student starts the same with any teacher and with none
+        torch.manual_seed(config.run.seed)
+        method, scale_source = build(config, training, teaching, resuming=resuming)
+    if processes.is_main:
+        prepare_run_folder(folder, cli.as_flat_dict(asked), config.run.resume, console)
 
-    held_out = ValidationSet(validation, config.optimizer.batch_size, workers)
     protocol = protocol_of_validation(validation)
     hooks = Hooks(
         describe=describe_at(describe(asked, method, scale_source), method, training),
-        validate=judge(held_out, protocol, device),
+        validate=judge(validation, protocol, config.optimizer.batch_size, workers, device, processes),
         picture=training_pictures,
         options=cli.as_flat_dict(asked) | fingerprints(training, teaching),
     )
     data = training_data(training, teaching, device, workers, config.optimizer.batch_size)
-    trainer = Trainer(method, data, hooks, config.optimizer, config.run, device)
+    trainer = Trainer(method, data, hooks, config.optimizer, config.run, device, processes)
     if warning := hardly_heard(config.distill, trainer.steps_per_epoch * config.optimizer.num_epochs):
         console.print(f"[yellow]warning[/yellow] {warning}", highlight=False)
     trainer.fit()
-    show_result(folder, held_out, protocol, device, console)
+    if not processes.is_main:
+        return 0
+    show_result(folder, ValidationSet(validation, config.optimizer.batch_size, workers), protocol, device, console)
     if config.network.learn_intrinsics:
         console.print(learnt_camera(folder, training), highlight=False)
     if findings := findings_of(folder):
@@ -140,6 +157,15 @@ def with_data(config: TrainConfig) -> TrainConfig:
         folder = prepared_video(data, footage_options(config), workers, Console(soft_wrap=True))
         data = replace(data, data_path=folder)
     return replace(config, data=data)
+
+
+def refuse_to_start_again(run: RunConfig) -> None:
+    """Raises UserError where torchrun may start the processes again after a failure, but would start the run anew."""
+    if int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0 and not run.resume:
+        raise UserError(
+            "torchrun --max_restarts starts the same command again after a failure: add --resume, so that it goes on "
+            "from the last checkpoint (where there is none yet, --resume starts from the beginning)"
+        )
 
 
 def refuse_what_is_not_there(config: TrainConfig) -> None:
@@ -242,17 +268,24 @@ def learnt_camera(folder: Path, training: ViewDataset) -> str:
 
 
 def judge(
-    held_out: ValidationSet, protocol: Protocol | None, device: torch.device
+    validation: ViewDataset,
+    protocol: Protocol | None,
+    batch_size: int,
+    workers: int,
+    device: torch.device,
+    processes: Processes,
 ) -> Callable[[Method, Tick], Validation]:
-    """How the trainer scores a method on the whole validation set."""
+    """How the trainer scores a method on the whole validation set, of which each process takes a part."""
+    part = share(len(validation), processes.rank, processes.count)
+    held_out = ValidationSet(validation, max(1, batch_size // processes.count), workers, part=part)
 
     def validate(method: Method, tick: Tick) -> Validation:
         if protocol is None:
-            losses = validate_losses(method, held_out, device, tick)
+            losses = validate_losses(method, held_out, device, tick, gather=processes.gather)
             total = sum(losses.values())
             values = {"loss": total, **losses}
             return Validation(total, "training loss on the validation set", values, told=("loss",))
-        result, _ = validate_depth(method, held_out, protocol, device, tick)
+        result, _ = validate_depth(method, held_out, protocol, device, tick, gather=processes.gather)
         values = {name: value for name, value in asdict(result.headline).items()}
         name = f"{protocol.name}, {result.mode.headline}, {len(result.rows)} images"
         return Validation(result.headline.abs_rel, name, {**values, "aligned_abs_rel": result.aligned.abs_rel})

@@ -92,6 +92,8 @@ class Losses:
     terms: dict[str, Tensor]  # weighted scalars; their sum is what is minimised
     maps: dict[str, Tensor] = field(default_factory=dict)  # [B, 1 or 3, H, W], detached
     health: dict[str, Tensor] = field(default_factory=dict)  # scalars, detached (trainer.health)
+    #: of terms that are means over what they count: how many pixels or images; the others are means over the samples
+    counts: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def total(self) -> Tensor:
@@ -108,6 +110,9 @@ class Method(nn.Module):
     networks: nn.ModuleDict
     #: length of one network unit; None: depth is known up to one factor only
     metres_per_unit: float | None = None
+    #: whether a parameter that is trained may take no part in the losses of some batch; several processes then have to
+    #: look for such parameters at every step
+    leaves_parameters_unused: bool = False
 
     @abstractmethod
     def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import signal
 
@@ -25,8 +26,12 @@ def begin_worker(worker: int) -> None:
 def leave_ctrl_c_to_the_main_process() -> None:
     """A terminal sends Ctrl-C to the workers too; the main process saves and then ends them.
 
-    SIGTERM must go on to end a worker: it is how the main process gets rid of workers after an error.
+    SIGTERM must go on to end a worker: it is how the main process gets rid of workers after an error. But launchers
+    (torchrun, batch systems) send it to the whole process group of a program, whose last step needs its workers: so
+    they are a group of their own.
     """
+    if hasattr(os, "setpgrp"):  # not on Windows
+        os.setpgrp()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
@@ -13,19 +14,37 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.structures import Batch, Losses, Method
 from selfsup_depth.workers import begin_worker
 from trainer.averaging import WeightAverage
+from trainer.batch_norm import synchronise_batch_norms
+from trainer.ending import ConnectionLost
 from trainer.guard import FiniteGuard
 from trainer.hooks import Hooks, TrainingData
 from trainer.interrupt import Interruptible
+from trainer.parallel import ParallelMethod
 from trainer.precision import Precision
+from trainer.processes import ALONE, Processes, is_lost_connection
 from trainer.progress import TrainingProgress
 from trainer.recorder import Recorder
 from trainer.sampler import EpochSampler
-from trainer.state import Position, TrainingState
+from trainer.seeds import dropout_seed, noise_seed
+from trainer.state import Position, TrainingState, changed_options
 
 
-def choose_device(run: RunConfig) -> torch.device:
-    """The GPU where there is one and it is wanted."""
-    return torch.device("cuda" if torch.cuda.is_available() and not run.no_cuda else "cpu")
+def choose_device(run: RunConfig, processes: Processes = ALONE) -> torch.device:
+    """The GPU where there is one and it is wanted; of several processes of a machine each has its own.
+
+    Raises UserError when a machine has more processes than GPUs.
+    """
+    if not torch.cuda.is_available() or run.no_cuda:
+        return torch.device("cpu")
+    if processes.alone:
+        return torch.device("cuda")
+    if processes.local_count > torch.cuda.device_count():
+        raise UserError(
+            f"torchrun started {processes.local_count} processes on a machine with {torch.cuda.device_count()} GPU(s), "
+            "but each process needs one: give as many as --nproc_per_node, or train on the CPU with --no_cuda"
+        )
+    torch.cuda.set_device(processes.local_rank)
+    return torch.device("cuda", processes.local_rank)
 
 
 class Trainer:
@@ -39,40 +58,47 @@ class Trainer:
         settings: OptimizerConfig,
         run: RunConfig,
         device: torch.device,
+        processes: Processes = ALONE,
     ) -> None:
-        self.device = device
+        self.device, self.processes = device, processes
         self.method = method.to(device)
         self.data, self.hooks, self.settings, self.run = data, hooks, settings, run
-        self.sampler = EpochSampler(len(data.dataset), settings.batch_size, seed=run.seed)  # type: ignore[arg-type]
+        _refuse_differences(processes, hooks.options)
+        rank, count = processes.rank, processes.count
+        length = len(data.dataset)  # type: ignore[arg-type]
+        self.sampler = EpochSampler(length, settings.batch_size, seed=run.seed, rank=rank, count=count)
         self.steps_per_epoch = len(self.sampler) // settings.accumulate_steps
         if self.steps_per_epoch == 0:
             raise _too_few_samples(self.sampler.length, settings)
+        if settings.batch_size < count:
+            raise _too_small_batch(settings.batch_size, count)
+        if settings.sync_batchnorm and not processes.alone:
+            synchronise_batch_norms(method.networks, device)
         self.parameters = [p for p in method.networks.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
         self.precision = Precision(settings.precision, self.device)
         self.average = WeightAverage(method.networks, settings.ema_decay)
-        self.guard = FiniteGuard(self.device)
+        self.guard = FiniteGuard(self.device, processes)
+        self.parallel = ParallelMethod(method, processes, len(self.sampler.share), settings.batch_size)
         self.position = Position()
         state = TrainingState(self.method, self.optimizer, self.precision.scaler, self.average, self.position)
-        self.recorder = Recorder(state, self.guard, hooks, run)
+        self.recorder = Recorder(state, self.guard, hooks, run, processes)
 
     # ---------------------------------------------------------------- the loop
 
     def fit(self) -> None:
         """Train to the last epoch. Ctrl-C saves and raises KeyboardInterrupt with a sentence on what is saved."""
         console = self.recorder.console
-        if not (self.run.resume and self.recorder.resume()):
-            torch.manual_seed(self.run.seed)  # dropout and the like, whatever was drawn before
-        elif self.position.epoch >= self.settings.num_epochs:
-            console.print(f"this run is finished ({self.position.epoch} epochs); raise --num_epochs to go on")
-            return
-        else:
+        if self.run.resume and self.recorder.resume():
+            if self.position.epoch >= self.settings.num_epochs:
+                console.print(f"this run is finished ({self.position.epoch} epochs); raise --num_epochs to go on")
+                return
             console.print(f"resuming at epoch {self.position.epoch + 1}, step {self.position.step}")
         self.recorder.start()
         loader = self._loader()
         total = self.settings.num_epochs * self.steps_per_epoch
         images_per_step = self.settings.batch_size * self.settings.accumulate_steps
-        interrupt = Interruptible()
+        interrupt = Interruptible(self.processes)
         try:
             with interrupt, TrainingProgress(total, self.position.step, images_per_step, console) as progress:
                 for epoch in range(self.position.epoch, self.settings.num_epochs):
@@ -81,12 +107,14 @@ class Trainer:
                     interrupt.doing = "this validation"
                     self._end_epoch(epoch, progress)
                     interrupt.doing = "this step"
-                    if interrupt.requested and epoch + 1 < self.settings.num_epochs:
+                    if interrupt.asked_in_any(wait=True) and epoch + 1 < self.settings.num_epochs:
                         raise KeyboardInterrupt  # all is saved already
                 self.recorder.finish()
         except KeyboardInterrupt:
             raise self._stopped_by(interrupt.source) from None
         except RuntimeError as error:
+            if is_lost_connection(error):
+                raise ConnectionLost(self._saved()) from error
             # a SIGTERM to the whole process group ends the loader's workers before a step can be finished
             if "DataLoader worker" not in str(error) or not interrupt.requested_soon():
                 raise
@@ -107,8 +135,8 @@ class Trainer:
             self.position.step_in_epoch += 1
             progress.step()
             self.recorder.step(losses, progress, ends_epoch=self.position.step_in_epoch == self.steps_per_epoch)
-            if interrupt.requested:
-                self.recorder.save_last()
+            if interrupt.asked_in_any():
+                self.recorder.save_to_stop()
                 raise KeyboardInterrupt
             if self.run.save_steps and self.position.step % self.run.save_steps == 0:
                 self.recorder.save_last()
@@ -116,30 +144,36 @@ class Trainer:
 
     def _stopped_by(self, source: str) -> KeyboardInterrupt:
         saved = self.recorder.saved_step
+        at = "" if saved in (None, self.position.step) else f" at step {self.position.step}"
+        return KeyboardInterrupt(f"stopped by {source}{at}; {self._saved()}")
+
+    def _saved(self) -> str:
+        """What a run that ends now has saved, in words."""
+        saved = self.recorder.saved_step
         if saved is None:
-            return KeyboardInterrupt(f"stopped by {source}; nothing was saved")
+            return "nothing was saved"
         if saved == self.position.step:
-            return KeyboardInterrupt(f"stopped by {source}; step {saved} is saved: go on with --resume")
-        return KeyboardInterrupt(
-            f"stopped by {source} at step {self.position.step}; nothing since step {saved} was saved: go on from there "
-            "with --resume"
-        )
+            return f"step {saved} is saved: go on with --resume"
+        return f"nothing since step {saved} was saved: go on from there with --resume"
 
     def _step(self, batches: Iterator[tuple[Batch, torch.Generator]]) -> Losses:
         """One optimiser step, over `accumulate_steps` batches."""
-        for _ in range(self.settings.accumulate_steps):
+        torch.manual_seed(dropout_seed(self.run.seed, self.position.step, self.processes.rank))
+        for remaining in reversed(range(self.settings.accumulate_steps)):
             batch, generator = next(batches)
             batch.step = self.position.step
-            with self.precision.autocast():
-                losses = self.method.losses(batch, generator)
-            total = losses.total / self.settings.accumulate_steps
-            self.guard.watch(self.position.step + 1, losses, batch.names)
-            self.precision.scaler.scale(total).backward()
+            with self.parallel.micro_batch(last=remaining == 0):
+                with self.precision.autocast():
+                    losses = self.parallel.losses(batch, generator)
+                total = losses.total / self.settings.accumulate_steps
+                self.guard.watch(self.position.step + 1, losses, batch.names)
+                self.precision.scaler.scale(total).backward()
         self.precision.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_gradient_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         if not self.precision.scaler.is_enabled():  # the scaler skips steps with an overflow by itself
             self.guard.watch_gradient(norm, self.method.networks)
+        self.parallel.share_statistics()
         if self.precision.step(self.optimizer):
             self.average.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -186,8 +220,8 @@ class Trainer:
             except StopIteration:
                 return
             progress.waited(time.perf_counter() - start)
-            generator = torch.Generator(self.device).manual_seed(self.run.seed * 1_000_003 + self.position.step)
-            yield self.data.prepare(raw), generator
+            seed = noise_seed(self.run.seed, self.position.step, self.processes.rank)
+            yield self.data.prepare(raw), torch.Generator(self.device).manual_seed(seed)
 
 
 def _too_few_samples(samples: int, settings: OptimizerConfig) -> UserError:
@@ -196,4 +230,22 @@ def _too_few_samples(samples: int, settings: OptimizerConfig) -> UserError:
     return UserError(
         f"the training set has {samples} samples, fewer than one step needs (--batch_size {settings.batch_size} x "
         f"--accumulate_steps {settings.accumulate_steps}): {remedy}, or add samples"
+    )
+
+
+def _refuse_differences(processes: Processes, options: dict[str, Any]) -> None:
+    """Machines that see other data under the same path would train on something that nobody asked for."""
+    of_main = processes.from_main(lambda: options)
+    for rank, found in enumerate(processes.gather(changed_options(of_main, options, frozenset()))):
+        if found:
+            raise UserError(
+                f"process {rank} of {processes.count} would train with something else than process 0: "
+                f"{'; '.join(found)}: give all machines the same options and the same data"
+            )
+
+
+def _too_small_batch(batch_size: int, count: int) -> UserError:
+    return UserError(
+        f"--batch_size {batch_size} is the batch of all {count} processes together, fewer than one sample for each: "
+        f"give at least {count}, or start fewer processes (torchrun --nproc_per_node)"
     )

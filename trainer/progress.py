@@ -28,7 +28,7 @@ class TrainingProgress:
             TextColumn("waiting for data {task.fields[waiting]:.0%}"),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=console.quiet or not console.is_terminal,
         )
         self.task = self.bar.add_task(
             "training", total=total_steps, completed=done_steps, loss="-", speed=0.0, waiting=0.0
@@ -37,6 +37,7 @@ class TrainingProgress:
         self._total, self._done, self._first = total_steps, done_steps, done_steps
         self._start = time.perf_counter()
         self._last_line = self._start
+        self.waiting = 0.0  # seconds for data since the clock was started
         self._restart_clock()
 
     def __enter__(self) -> TrainingProgress:
@@ -59,7 +60,7 @@ class TrainingProgress:
             self._say(f"{self._epoch}: validating, {done} of {total} images")
 
     def waited(self, seconds: float) -> None:
-        self._waiting += seconds
+        self.waiting += seconds
 
     def step(self) -> None:
         self._steps += 1
@@ -75,7 +76,7 @@ class TrainingProgress:
         elapsed = max(time.perf_counter() - self._since, 1e-9)
         shown = {
             "images_per_s": self._steps * self.images_per_step / elapsed,
-            "waiting_for_data": min(self._waiting / elapsed, 1.0),
+            "waiting_for_data": min(self.waiting / elapsed, 1.0),
         }
         self.bar.update(
             self.task, loss=f"{loss:.4f}", speed=shown["images_per_s"], waiting=shown["waiting_for_data"]
@@ -104,5 +105,5 @@ class TrainingProgress:
 
     def _restart_clock(self) -> None:
         self._since = time.perf_counter()
-        self._waiting = 0.0
+        self.waiting = 0.0
         self._steps = 0

@@ -14,7 +14,7 @@ from trainer.averaging import WeightAverage
 
 @dataclass
 class Position:
-    """The next step to run. Shuffling, augmentation and loss noise are functions of it and the seed."""
+    """The next step to run. Shuffling, augmentation, loss noise and dropout are functions of it and the seed."""
 
     epoch: int = 0
     step_in_epoch: int = 0
@@ -35,14 +35,11 @@ class TrainingState:
 
 def capture(state: TrainingState, options: dict[str, Any]) -> dict[str, Any]:
     """Training state as plain types and tensors (loadable with weights_only=True); networks are saved beside it."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {
         "position": asdict(state.position),
         "optimizer": state.optimizer.state_dict(),
         "scaler": state.scaler.state_dict(),
         "average": state.average.state(),
-        "torch_rng": torch.get_rng_state(),
-        "cuda_rng": cuda,
         "options": options,
     }
 
@@ -52,9 +49,6 @@ def restore(saved: Mapping[str, Any], state: TrainingState) -> None:
     state.optimizer.load_state_dict(saved["optimizer"])
     state.scaler.load_state_dict(saved["scaler"])
     state.average.restore(saved["average"])
-    torch.set_rng_state(saved["torch_rng"])
-    if saved["cuda_rng"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(saved["cuda_rng"])
     for name, value in saved["position"].items():
         setattr(state.position, name, value)
 

@@ -14,7 +14,7 @@ class OptimizerConfig:
     """How it is minimised."""
 
     batch_size: int = 12
-    """Samples per step."""
+    """Samples per step; of all processes together, where torchrun starts several."""
     learning_rate: float = 1e-4
     """Adam's learning rate."""
     num_epochs: int = 20
@@ -29,6 +29,9 @@ class OptimizerConfig:
     """Validate, save and predict with a running average of the weights; 0: with the last ones, as published."""
     accumulate_steps: int = 1
     """Batches per optimiser step; the effective batch is batch_size times this."""
+    sync_batchnorm: bool = False
+    """Of several processes: batch norms see the whole batch, not each process's share; results then do not depend on
+    the number of processes, and a step takes longer."""
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_epochs", "scheduler_step_size", "accumulate_steps"):

@@ -146,6 +146,7 @@ class PhotometricObjective:
             first = next(iter(warped.values()))
             self._describe(losses, disp, depth, errors, at.identity, combined.warped_wins)
             losses.maps |= {"image": at.target.image, "warped": first.image.detach(), "depth": depth.detach()}
+        losses.counts[f"reprojection/{scale}"] = combined.counted.sum()
         return combined.mean()
 
     def _describe(

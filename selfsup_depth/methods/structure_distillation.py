@@ -84,6 +84,7 @@ class StructureDistillation:
         weight = self.total * self._ramp(batch.step)
         losses.terms["distill/statistical"] = weight * _mean_of_usable(statistical, target.usable)
         losses.terms["distill/spatial"] = weight * self.spatial * _mean_of_usable(spatial, target.usable)
+        losses.counts |= dict.fromkeys(("distill/statistical", "distill/spatial"), target.usable.sum())
         losses.maps["teacher"] = target.depth.detach()
         losses.health["teacher_skipped"] = 1 - target.usable.float().mean()
 

@@ -88,3 +88,62 @@ def test_lost_images_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_losses_are_means_over_images_and_not_batches(tmp_path: Path):
     losses = validate_losses(Red(), data(rooms(tmp_path), with_depth=False), CPU)
     assert losses["red"] == pytest.approx(np.mean([(SIZE - 10 - n) / SIZE for n in range(3)]))
+
+
+def parts(root: Path, count: int, **of_set: bool) -> list[ValidationSet]:
+    """The sets of so many processes that share the items."""
+    dataset = data(root, **of_set).dataset
+    ends = [len(dataset) * rank // count for rank in range(count + 1)]
+    return [ValidationSet(dataset, 2, 0, part=range(*ends[rank : rank + 2])) for rank in range(count)]
+
+
+class Meeting:
+    """Stands for processes that gather: one after the other says what it found, the last one hears all."""
+
+    def __init__(self) -> None:
+        self.said: list[list[object]] = []
+
+    def gather(self, found: object) -> list[object]:
+        self.said.append([found])
+        return [found]
+
+    def hear(self, found: object) -> list[object]:
+        return [said for (said,) in self.said] + [found]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_several_processes_score_every_item_once(tmp_path: Path, count: int):
+    whole, _ = validate_depth(Red(), data(rooms(tmp_path)), PROTOCOLS["simsin"], CPU, keep_ground_truth=True)
+    meeting, sets = Meeting(), parts(tmp_path, count)
+    for held_out in sets[:-1]:
+        if len(held_out):
+            validate_depth(Red(), held_out, PROTOCOLS["simsin"], CPU, gather=meeting.gather)
+        else:  # fewer items than processes: this one has nothing to say
+            with pytest.raises(AssertionError):
+                validate_depth(Red(), held_out, PROTOCOLS["simsin"], CPU, gather=meeting.gather)
+    result, kept = validate_depth(
+        Red(), sets[-1], PROTOCOLS["simsin"], CPU, keep_ground_truth=True, gather=meeting.hear
+    )
+    assert result == whole
+    assert [row.name for row in result.rows] == [row.name for row in whole.rows]
+
+
+class Counting(Red):
+    """A mean over red pixels, of which the pictures have different numbers."""
+
+    def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:
+        red = batch.target.image[:, 0] > 0.5
+        columns = torch.arange(SIZE, dtype=torch.float32).expand(red.shape)
+        mean = torch.where(red, columns, 0.0).sum() / red.sum().clamp(min=1)
+        return Losses({"column": mean, "all": columns.mean()}, counts={"column": red.sum()})
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_losses_are_means_over_what_is_counted_and_not_over_batches_or_processes(tmp_path: Path, count: int):
+    rooms(tmp_path)
+    meeting, sets = Meeting(), parts(tmp_path, count, with_depth=False)
+    for held_out in sets[:-1]:
+        validate_losses(Counting(), held_out, CPU, gather=meeting.gather)
+    losses = validate_losses(Counting(), sets[-1], CPU, gather=meeting.hear)
+    columns = np.concatenate([np.arange(10 + number, SIZE) for number in range(3)])
+    assert losses == pytest.approx({"column": columns.mean(), "all": (SIZE - 1) / 2})

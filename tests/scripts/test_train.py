@@ -199,8 +199,9 @@ def start(tmp_path, tiny_options) -> subprocess.Popen:
         # as a terminal does: loader workers get it too
         (lambda process: os.killpg(process.pid, signal.SIGINT), "Ctrl-C"),
         (lambda process: process.send_signal(signal.SIGTERM), "SIGTERM"),  # as batch systems do
+        (lambda process: os.killpg(process.pid, signal.SIGTERM), "SIGTERM"),  # as torchrun does
     ],
-    ids=["Ctrl-C", "SIGTERM"],
+    ids=["Ctrl-C", "SIGTERM", "SIGTERM to the group"],
 )
 def test_a_signal_saves_and_says_so(send, source, tmp_path, tiny_options):
     process = start(tmp_path, tiny_options)
@@ -228,10 +229,12 @@ def test_a_second_run_of_the_same_name_is_refused_until_the_first_is_killed(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["mdp"]
 
 
-def test_a_sigterm_to_the_whole_group_leaves_the_checkpoint_intact(tmp_path, tiny_options):
+def test_a_sigterm_to_every_process_leaves_the_checkpoint_intact(tmp_path, tiny_options):
     """It ends loader workers at any point, so what the loader itself still prints is not ours to promise."""
     process = start(tmp_path, tiny_options)
-    os.killpg(process.pid, signal.SIGTERM)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in (process.pid, *map(int, workers)):
+        os.kill(pid, signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert load_checkpoint(tmp_path / "mdp" / "models" / "last", with_training_state=True).meta.step > 0

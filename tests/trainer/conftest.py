@@ -15,6 +15,9 @@ from selfsup_depth.config import OptimizerConfig, RunConfig
 from selfsup_depth.structures import Batch, DepthPrediction, Losses, Method, View
 from trainer.hooks import Hooks, TrainingData, Validation
 from trainer.loop import Trainer
+from trainer.processes import ALONE, Processes
+
+CPU = torch.device("cpu")
 
 
 class ToyMethod(Method):
@@ -81,6 +84,7 @@ class Setup:
     settings: OptimizerConfig = OptimizerConfig(batch_size=4, num_epochs=3, learning_rate=1e-2)
     run: RunConfig = RunConfig(no_cuda=True)
     workers: int = 0
+    processes: Processes = ALONE
 
     def trainer(self, method: Method | None = None, length: int = 20, **hooks) -> Trainer:
         method = method or ToyMethod()
@@ -92,7 +96,7 @@ class Setup:
         }
         run = replace(self.run, log_dir=self.folder, model_name="toy")
         data = TrainingData(ToyData(length), collate, prepare, self.workers)
-        return Trainer(method, data, Hooks(**(defaults | hooks)), self.settings, run, torch.device("cpu"))
+        return Trainer(method, data, Hooks(**(defaults | hooks)), self.settings, run, CPU, self.processes)
 
     def changed(self, *, run: dict | None = None, workers: int = 0, **settings) -> Setup:
         return replace(
