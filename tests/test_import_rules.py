@@ -25,8 +25,8 @@ ALLOWED = {
     "checkpoints": {"weight_files"},
     "structures": {"geometry"},
     "datasets": {"geometry", "splits", "structures"},
-    "synthesis": {"geometry", "structures"},
-    "methods": {"geometry", "structures", "config", "networks", "losses", "synthesis"},
+    "photometric_pass": {"geometry", "losses"},
+    "methods": {"geometry", "structures", "config", "networks", "losses", "photometric_pass"},
     "predictor": {"geometry", "structures", "config", "checkpoints", "methods", "image_depth"},
     "report": {"structures"},
     "evaluation": {

@@ -1,0 +1,6 @@
+"""The reprojection loss of a step and its gradient, computed together."""
+
+from selfsup_depth.photometric_pass.differentiable import PhotometricPass
+from selfsup_depth.photometric_pass.one_pass import PassResult, PassSettings, Scene, planes
+
+__all__ = ["PassResult", "PassSettings", "PhotometricPass", "Scene", "planes"]
