@@ -18,6 +18,7 @@ ALLOWED = {
     "config": GROUND,
     "cli": GROUND,
     "workers": GROUND,
+    "compiling": GROUND,
     "weight_files": GROUND,
     "networks": {"weight_files"},
     "losses": GROUND,

@@ -41,7 +41,9 @@ class Trainer:
         device: torch.device,
     ) -> None:
         self.device = device
+        # the order in memory that convolutions are fastest in, on every device measured
         self.method = method.to(device)
+        self.method.networks.to(memory_format=torch.channels_last)
         self.data, self.hooks, self.settings, self.run = data, hooks, settings, run
         self.sampler = EpochSampler(len(data.dataset), settings.batch_size, seed=run.seed)  # type: ignore[arg-type]
         self.steps_per_epoch = len(self.sampler) // settings.accumulate_steps
@@ -130,6 +132,7 @@ class Trainer:
         for _ in range(self.settings.accumulate_steps):
             batch, generator = next(batches)
             batch.step = self.position.step
+            batch.wants_maps = self.recorder.is_time_for_pictures(self.position.step + 1)
             with self.precision.autocast():
                 losses = self.method.losses(batch, generator)
             total = losses.total / self.settings.accumulate_steps
