@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.losses.windows import reflected, reflected_transposed, sum3x3, sum3x3_transposed
+from selfsup_depth.losses.windows import reflected, reflected_transposed, sum3x3
 
 _C1 = 0.01**2
 _C2 = 0.03**2
@@ -55,12 +56,22 @@ def target_statistics(target: Tensor) -> TargetStatistics:
     Raises:
         UserError: the image is smaller than 2 x 2.
     """
+    refuse_tiny(target)
+    return window_statistics(reflected(target))
+
+
+def refuse_tiny(target: Tensor) -> None:
+    """Raises UserError when an image [..., H, W] has no reflected border."""
     if min(target.shape[-2:]) < 2:
         raise UserError(
             f"SSIM compares 3x3 windows with reflected borders and needs images of at least 2 x 2 pixels, "
             f"but the image is {target.shape[-1]} x {target.shape[-2]}: use larger images or fewer scales."
         )
-    ring = reflected(target - _MIDDLE)
+
+
+def window_statistics(image: Tensor) -> TargetStatistics:
+    """Statistics of an image that has its ring already, [B, C, H + 2, W + 2]."""
+    ring = image - _MIDDLE
     mean = sum3x3(ring / 9)
     return TargetStatistics(ring, mean, sum3x3(ring * ring / 9) - mean * mean)
 
@@ -135,18 +146,19 @@ def compare_windows(e: Tensor, y: TargetStatistics) -> tuple[Tensor, tuple[Tenso
 
 
 def pull_back(weight: Tensor, ring: Tensor, e: Tensor, slopes: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """Gradient [..., H + 2, W + 2] with respect to the ring image e of sum(weight * loss map).
+    """Gradient [..., h - 2, w - 2] with respect to e of sum(weight * loss map).
 
     Args:
-        weight: [..., H, W].
-        ring: of the target.
+        weight: [..., h, w] of the windows, 0 for those at the border, two from the image.
+        ring: of the target, and e, [..., h - 2, w - 2].
+        slopes: [..., h, w] each.
     """
     scaled = weight * (2 / 9)
     in_mean, in_square, in_product = slopes
-    result = sum3x3_transposed(in_mean * scaled) + sum3x3_transposed(in_square * scaled) * e
-    return result + sum3x3_transposed(in_product * scaled) * ring
+    # the transpose of a sum over windows is a sum over windows
+    return sum3x3(in_mean * scaled) + sum3x3(in_square * scaled) * e + sum3x3(in_product * scaled) * ring
 
 
 def _to_image(gradient: Tensor, ring: Tensor, e: Tensor, *slopes: Tensor) -> Tensor:
-    in_mean, in_square, in_product = slopes
-    return reflected_transposed(pull_back(gradient, ring, e, (in_mean, in_square, in_product)))
+    weight, in_mean, in_square, in_product = (F.pad(each, (2, 2, 2, 2)) for each in (gradient, *slopes))
+    return reflected_transposed(pull_back(weight, ring, e, (in_mean, in_square, in_product)))

@@ -31,19 +31,9 @@ def sum3x3(ring: Tensor) -> Tensor:
     return rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
 
 
-def sum3x3_transposed(sums: Tensor) -> Tensor:
-    """The transpose of `sum3x3`: every pixel of the ring image collects from the windows it is in."""
-    return sum3x3(F.pad(sums, (2, 2, 2, 2)))
-
-
-def ringed(image: Tensor) -> Tensor:
-    """The image with a ring of zeros; the transpose of `inner`."""
-    return F.pad(image, (1, 1, 1, 1))
-
-
-def inner(ring: Tensor) -> Tensor:
-    """The image without its ring."""
-    return ring[..., 1:-1, 1:-1]
+def cut(image: Tensor, margin: int) -> Tensor:
+    """The image without so many pixels at each side."""
+    return image[..., margin:-margin, margin:-margin]
 
 
 def _along(dim: int, before: int, after: int) -> tuple[int, ...]:

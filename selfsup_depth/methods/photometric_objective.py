@@ -18,8 +18,8 @@ from geometry.depth import disp_to_depth
 from geometry.projection import PixelMotion, pixel_motion
 from geometry.warp import warp
 from selfsup_depth.config import LossConfig
-from selfsup_depth.losses import edge_aware_smoothness, predictive_mask_loss, target_statistics
-from selfsup_depth.photometric_pass import PassResult, PassSettings, PhotometricPass, Scene, planes
+from selfsup_depth.losses import edge_aware_smoothness, predictive_mask_loss
+from selfsup_depth.photometric_pass import PassResult, PassSettings, PhotometricPass, Scene, prepare_scene
 from selfsup_depth.structures import Batch, FrameId, Losses, View
 
 TIE_BREAK = 1e-5  # noise on the identity error, so that exact ties favour neither side
@@ -98,8 +98,7 @@ class PhotometricObjective:
         return losses
 
     def _comparison(self, batch: Batch, generator: torch.Generator | None, tie_break: float) -> Comparison:
-        views = batch.sources.values()
-        scene = Scene(planes([view.image for view in views]), target_statistics(batch.target.image))
+        scene = prepare_scene(batch.target.image, [view.image for view in batch.sources.values()])
         if self.settings.disable_automasking:
             return Comparison(batch.target, batch.sources, scene, None)
         errors = self.compare.unwarped(scene)
@@ -109,7 +108,7 @@ class PhotometricObjective:
             shape = (least.shape[1], least.shape[0], *least.shape[2:])
             noise = torch.randn(shape, generator=generator, device=least.device)
             least = least + tie_break * noise.transpose(0, 1)
-        return Comparison(batch.target, batch.sources, scene._replace(unwarped=least.amin(0)), identity_error)
+        return Comparison(batch.target, batch.sources, scene.with_unwarped(least.amin(0)), identity_error)
 
     def _at_scale(self, batch: Batch, scale: int) -> Batch:
         if not self.settings.v1_multiscale:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -14,10 +15,10 @@ from selfsup_depth.photometric_pass.one_pass import (
     PassGradients,
     PassResult,
     PassSettings,
-    Scene,
     photometric_pass,
     unwarped_errors,
 )
+from selfsup_depth.photometric_pass.scene import MARGIN, Scene, with_margin
 
 
 class PhotometricPass:
@@ -42,6 +43,8 @@ class PhotometricPass:
         with_gradient = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
 
         def run(depth: Tensor, D: Tensor, e: Tensor, mask: Tensor | None) -> tuple[PassResult, PassGradients | None]:
+            depth = with_margin(depth)
+            mask = None if mask is None else F.pad(mask, (MARGIN - 1,) * 4)
             found = []
             for images, part in _parts(scene):
                 look = PixelMotion(D[:, images], e[:, images])
@@ -80,9 +83,7 @@ def _parts(scene: Scene) -> Iterator[tuple[slice, Scene]]:
         yield slice(None), scene
         return
     for index in range(batch):
-        one = slice(index, index + 1)
-        unwarped = None if scene.unwarped is None else scene.unwarped[one]
-        yield one, Scene(scene.sources[:, :, one].contiguous(), scene.target.image(index), unwarped)
+        yield slice(index, index + 1), scene.image(index)
 
 
 def _joined(results: tuple[PassResult, ...]) -> PassResult:

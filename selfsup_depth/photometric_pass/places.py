@@ -1,8 +1,8 @@
 """Where the sources see the target's pixels, and how that moves with depth and motion.
 
 With D and e as in `geometry.projection.PixelMotion`, A = D (u, v, 1) and z = (1 + A_z) depth + e_z, the pixel (u, v) is
-seen at u + ((A_u - u A_z) depth + e_u - u e_z) / z, and the same for v: see `geometry.projection.reproject`. Here the
-target has a ring, whose pixels are copies of those inside, and derivatives are written out.
+seen at u + ((A_u - u A_z) depth + e_u - u e_z) / z, and the same for v: see `geometry.projection.reproject`. Here
+derivatives are written out.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from geometry.projection import NEAREST_Z, PixelMotion
-from selfsup_depth.losses.windows import reflected, reflected_transposed
 
 
 @dataclass(frozen=True)
 class Places:
-    """Pixels of a target with a ring, h = H + 2 and w = W + 2, in N sources; [N, B, h, w] but for the first three."""
+    """Pixels of a target in N sources; all [N, B, h, w] but for the first three."""
 
     depth: Tensor  # [B, h, w]
     pixel_u: Tensor  # [w]
@@ -44,8 +43,18 @@ class Places:
         u, v = self.u, self.v
         return (self.z > NEAREST_Z) & (u >= 0) & (u <= width) & (v >= 0) & (v <= height)
 
+    def cut(self, margin: int) -> Places:
+        """Without so many pixels at each side."""
+        keep = slice(margin, -margin)
+        maps = (
+            self.turned_z, self.slope_u, self.slope_v, self.z, self.over_z, self.moved_u, self.moved_v
+        )  # fmt: skip
+        return Places(
+            self.depth[..., keep, keep], self.pixel_u[keep], self.pixel_v[keep], *(m[..., keep, keep] for m in maps)
+        )
+
     def pull_back(self, to_u: Tensor, to_v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients in u and v [N, B, h, w] as those in depth [B, H, W], D [N, B, 3, 3] and e [N, B, 3]."""
+        """Gradients in u and v [N, B, h, w] as those in depth [B, h, w], D [N, B, 3, 3] and e [N, B, 3]."""
         to_u, to_v = to_u * self.over_z, to_v * self.over_z
         moves = (self.z > NEAREST_Z).to(to_u.dtype)  # where z is held at its least it does not move
         z_by_depth = (1.0 + self.turned_z) * moves
@@ -53,7 +62,7 @@ class Places:
         to_z = -(to_u * (self.pixel_u + self.moved_u * moves) + to_v * (self.pixel_v + self.moved_v * moves))
         to_e = torch.stack([each.sum((2, 3)) for each in (to_u, to_v, to_z)], dim=-1)
         rows = [self._by_row(each * self.depth) for each in (to_u, to_v, to_z)]
-        return reflected_transposed(to_depth.sum(0)), torch.stack(rows, dim=-2), to_e
+        return to_depth.sum(0), torch.stack(rows, dim=-2), to_e
 
     def _by_row(self, gradient: Tensor) -> Tensor:
         """Of a row of D: the gradient in its product with (u, v, 1)."""
@@ -61,26 +70,16 @@ class Places:
         return torch.stack([part.sum((2, 3)) for part in parts], dim=-1)
 
 
-def places_in_sources(depth: Tensor, motion: PixelMotion) -> Places:
-    """Places of a target's pixels at `depth` [B, H, W], for motions D [N, B, 3, 3] and e [N, B, 3]."""
-    height, width = depth.shape[-2:]
-    d = reflected(depth)
-    pixel_u, pixel_v = _centres(width, depth), _centres(height, depth)[:, None]
+def places_in_sources(depth: Tensor, motion: PixelMotion, pixel_u: Tensor, pixel_v: Tensor) -> Places:
+    """Places of pixels at u [w] and v [h, 1] with depths [B, h, w], for motions D [N, B, 3, 3] and e [N, B, 3]."""
     turned_u, turned_v, turned_z = (
         a * pixel_u + (b * pixel_v + c)
         for a, b, c in (motion.D[:, :, row, :, None, None].unbind(2) for row in range(3))
     )
     e_u, e_v, e_z = motion.e[..., None, None].unbind(2)
-    z = d + (turned_z * d + e_z)
+    z = depth + (turned_z * depth + e_z)
     over_z = 1.0 / z.clamp(min=NEAREST_Z)
     slope_u, slope_v = turned_u - pixel_u * turned_z, turned_v - pixel_v * turned_z
-    moved_u = (slope_u * d + (e_u - pixel_u * e_z)) * over_z
-    moved_v = (slope_v * d + (e_v - pixel_v * e_z)) * over_z
-    return Places(d, pixel_u, pixel_v, turned_z, slope_u, slope_v, z, over_z, moved_u, moved_v)
-
-
-def _centres(size: int, like: Tensor) -> Tensor:
-    """Centres of pixels in a row, with the reflected ones at both ends: 1.5, 0.5, 1.5, ..., size - 1.5."""
-    index = torch.arange(-1, size + 1, device=like.device)
-    index = torch.where(index < size, index.abs(), 2 * (size - 1) - index)
-    return index.to(like.dtype) + 0.5
+    moved_u = (slope_u * depth + (e_u - pixel_u * e_z)) * over_z
+    moved_v = (slope_v * depth + (e_v - pixel_v * e_z)) * over_z
+    return Places(depth, pixel_u, pixel_v, turned_z, slope_u, slope_v, z, over_z, moved_u, moved_v)

@@ -9,15 +9,14 @@ from torch import Tensor
 
 from geometry.projection import PixelMotion, pixel_motion
 from geometry.warp import warp
-from selfsup_depth.losses import target_statistics
-from selfsup_depth.photometric_pass import PassSettings, PhotometricPass, Scene, planes
+from selfsup_depth.photometric_pass import PassSettings, PhotometricPass, Scene, prepare_scene
 from selfsup_depth.photometric_pass.lookup import cells, look_up
 from selfsup_depth.photometric_pass.one_pass import over_sources
 
 
 def scene_of(batch: object, unwarped: Tensor | None = None) -> Scene:
-    images = [view.image for view in batch.sources.values()]
-    return Scene(planes(images), target_statistics(batch.target.image), unwarped)
+    scene = prepare_scene(batch.target.image, [view.image for view in batch.sources.values()])
+    return scene if unwarped is None else scene.with_unwarped(unwarped)
 
 
 def motions_of(batch: object, transforms: dict) -> PixelMotion:
@@ -72,8 +71,7 @@ def test_parts_of_a_batch_do_not_see_each_other() -> None:
     together = compare(depth, motion, scene_of(batch))
     for index in range(2):
         one = slice(index, index + 1)
-        whole = scene_of(batch)
-        alone = Scene(whole.sources[:, :, one].contiguous(), whole.target.image(index))
+        alone = scene_of(batch).image(index)
         found = compare(depth[one], PixelMotion(motion.D[:, one], motion.e[:, one]), alone)
         assert torch.equal(found.loss, together.loss[one]) and torch.equal(found.counted, together.counted[one])
 
@@ -125,9 +123,9 @@ def test_exact_ties_go_to_the_unwarped_source() -> None:
     still = {frame: torch.eye(4).repeat(2, 1, 1) for frame in batch.sources}
     compare, scene = PhotometricPass(PassSettings()), scene_of(batch)
     unwarped = compare.unwarped(scene).amin(0)
-    found = compare(1 / disps[0], motions_of(batch, still), scene._replace(unwarped=unwarped))
+    found = compare(1 / disps[0], motions_of(batch, still), scene.with_unwarped(unwarped))
     assert not found.warped_wins.any()
-    found = compare(1 / disps[0], motions_of(batch, still), scene._replace(unwarped=unwarped + 1e-3))
+    found = compare(1 / disps[0], motions_of(batch, still), scene.with_unwarped(unwarped + 1e-3))
     assert found.warped_wins.all()
 
 
