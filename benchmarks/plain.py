@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from geometry.projection import NEAREST_Z
 from selfsup_depth.config import LossConfig
+from selfsup_depth.methods.photometric_objective import Transforms
 from selfsup_depth.structures import Batch, FrameId
 
 
@@ -45,18 +46,19 @@ class PlainObjective:
         self.ssim = PlainSSIM()
 
     def __call__(
-        self, batch: Batch, disps: dict[int, Tensor], source_T_target: dict[FrameId, Tensor], noise: Tensor | None
+        self, batch: Batch, disps: dict[int, Tensor], transforms: Transforms, noise: Tensor | None
     ) -> Tensor:
         """The total loss.
 
         Args:
+            transforms: depth [B, 1, H, W] -> source_T_target [B, 4, 4] per source.
             noise: [B, N or 1, H, W] added to the identity error; None: none.
         """
         total = 0.0
         target = batch.target.image
         for scale, disp in disps.items():
             depth = self._depth(disp, target.shape[-2:])
-            warped, valid = self._warp_all(batch, depth, source_T_target)
+            warped, valid = self._warp_all(batch, depth, transforms(depth))
             reprojection = torch.cat([self._error(image, target) for image in warped], 1)
             loss = self._minimum(batch, reprojection, torch.cat(valid, 1), noise)
             image = F.avg_pool2d(target, 2**scale) if scale else target

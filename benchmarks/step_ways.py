@@ -17,6 +17,8 @@ from geometry.se3 import translation_transform
 from selfsup_depth.config import TrainConfig
 from selfsup_depth.losses import repo_spatial_loss, ssim_loss_map
 from selfsup_depth.methods import MethodRequest, Monodepth2, build_method
+from selfsup_depth.methods.ego_motion import Motion
+from selfsup_depth.methods.photometric_objective import TIE_BREAK
 from selfsup_depth.structures import STEREO, Batch, FrameId, View
 from selfsup_depth.teachers.contract import Teacher, TeacherInfo
 from selfsup_depth.teachers.dpt import build_dpt
@@ -98,25 +100,32 @@ class PlainStep:
     def __init__(self, config: TrainConfig, batch: Batch, device: torch.device, teacher: nn.Module | None) -> None:
         method = method_of(replace(config, speed=replace(config.speed, compile=False)), device).train()
         self.method, self.networks, self.batch, self.teacher = method, method.networks, batch, teacher
+        self.noise = TIE_BREAK
         network = config.network
         self.objective = PlainObjective(config.loss, min_depth=network.min_depth, max_depth=network.max_depth)
         parameters = [p for p in method.networks.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, config.optimizer.learning_rate)
 
-    def __call__(self) -> None:
+    def __call__(self) -> Tensor:
         self.optimizer.zero_grad()
-        self.loss().backward()
+        loss = self.loss()
+        loss.backward()
         self.optimizer.step()
+        return loss
 
     def loss(self) -> Tensor:
         """With new noise on the identity error, as published drawn anew for every batch."""
         batch = self.batch
         disps = self.networks["depth"](self.networks["encoder"](batch.target.network_image))
         motions = self._motions()
-        if STEREO in batch.sources:
-            motions[STEREO] = self.method._stereo_in_units(batch)
-        noise = 1e-5 * torch.randn(len(batch.names), len(batch.sources), *batch.target.image.shape[-2:])
-        total = self.objective(batch, disps, motions, noise.to(batch.target.image.device))
+
+        def transforms(depth: Tensor) -> dict[FrameId, Tensor]:
+            scale = (1 / depth).mean(dim=(1, 2, 3)) if self.method.motion.model == "posecnn" else None
+            found = {frame: motion.source_T_target(scale) for frame, motion in motions.items()}
+            return found | ({STEREO: self.method._stereo_in_units(batch)} if STEREO in batch.sources else {})
+
+        noise = self.noise * torch.randn(len(batch.names), len(batch.sources), *batch.target.image.shape[-2:])
+        total = self.objective(batch, disps, transforms, noise.to(batch.target.image.device))
         if self.teacher is None:
             return total
         # as published: the teacher stays in the graph, and its parameters get gradients that nobody uses
@@ -125,12 +134,11 @@ class PlainStep:
         taught = taught / taught.mean() * depth.detach().mean()
         return total + 0.1 * ssim_loss_map(depth, taught).mean() + repo_spatial_loss(depth, taught)
 
-    def _motions(self) -> dict[FrameId, Tensor]:
-        found: dict[FrameId, Tensor] = {}
+    def _motions(self) -> dict[FrameId, Motion]:
+        found: dict[FrameId, Motion] = {}
         for frame in self.method.motion.sources:
             alone = replace(self.method.motion, frames=(0, frame))
-            (motion,) = alone.predict(self.networks, self.batch, {}).values()
-            found[frame] = motion.source_T_target()
+            found |= alone.predict(self.networks, self.batch, {})
         return found
 
 
@@ -183,7 +191,7 @@ def arithmetic(config: TrainConfig, batch: Batch, device: torch.device) -> dict[
         method.objective(batch, disps, lambda _: transforms).total.backward()
 
     def as_published() -> None:
-        plain(batch, disps, transforms, noise).backward()
+        plain(batch, disps, lambda _: transforms, noise).backward()
 
     return {"plain": as_published, "ours": ours}
 

@@ -14,8 +14,8 @@ def require_compiler(device: torch.device) -> None:
     def doubled(x: Tensor) -> Tensor:
         return 2 * x
 
-    try:
-        torch.compile(doubled, fullgraph=True)(torch.ones(64, device=device))
+    try:  # without caches: one of another day would need no compiler
+        torch.compile(doubled, fullgraph=True, options={"force_disable_caches": True})(torch.ones(64, device=device))
     except Exception as error:  # whatever the compiler, its search or its cache found wrong
         needed = "Triton" if device.type == "cuda" else "a C++ compiler (g++ or clang++, or the one that CXX names)"
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

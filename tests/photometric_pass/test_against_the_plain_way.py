@@ -43,7 +43,7 @@ def both_ways(
     plain = PlainObjective(LossConfig(**options), **RANGE)
     ours = PhotometricObjective(LossConfig(**options), compiled=compiled, **RANGE)
     return (
-        loss_and_gradients(lambda d, t: plain(batch, d, t, None), disps, motions),
+        loss_and_gradients(lambda d, t: plain(batch, d, lambda _: t, None), disps, motions),
         loss_and_gradients(lambda d, t: ours(batch, d, lambda _: t, tie_break=0.0).total, disps, motions),
     )
 

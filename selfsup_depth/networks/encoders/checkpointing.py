@@ -14,6 +14,9 @@ from torch.utils.checkpoint import checkpoint
 def recompute(block: nn.Module) -> None:
     """From now on the block's activations are computed again in the backward pass; its weights keep their names."""
     forward = block.forward
+    for module in block.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # which would overwrite what is kept for the second time
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _untracked(block)
@@ -29,12 +32,13 @@ def recompute(block: nn.Module) -> None:
 @contextmanager
 def _untracked(block: nn.Module) -> Iterator[None]:
     """Within, batch normalisation counts no batch: the second time it sees the same one."""
-    tracking = [m for m in block.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
-    tracking = [m for m in tracking if m.training]
-    for module in tracking:
-        module.track_running_stats = False
+    tracking = [m for m in block.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
+    before = [(module, module.momentum, module.num_batches_tracked) for module in tracking]
+    for module, _, count in before:
+        module.momentum = 0.0  # running statistics take nothing in
+        module.num_batches_tracked = None if count is None else count.clone()
     try:
         yield
     finally:
-        for module in tracking:
-            module.track_running_stats = True
+        for module, momentum, count in before:
+            module.momentum, module.num_batches_tracked = momentum, count
