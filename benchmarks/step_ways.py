@@ -20,7 +20,7 @@ from selfsup_depth.methods import MethodRequest, Monodepth2, build_method
 from selfsup_depth.methods.ego_motion import Motion
 from selfsup_depth.methods.photometric_objective import TIE_BREAK
 from selfsup_depth.structures import STEREO, Batch, FrameId, View
-from selfsup_depth.teachers.contract import Teacher, TeacherInfo
+from selfsup_depth.teachers.contract import Teacher, TeacherInfo, TeacherPrecision
 from selfsup_depth.teachers.dpt import build_dpt
 from selfsup_depth.teachers.input_policy import InputPolicy
 from trainer.hooks import Hooks, TrainingData
@@ -211,7 +211,7 @@ def _small_weights(module: nn.Module) -> None:
         buffer.fill_(1)
 
 
-def our_teacher(network: nn.Module, precision: str) -> Teacher:
+def our_teacher(network: nn.Module, precision: TeacherPrecision) -> Teacher:
     """The same network as our trainings ask it, at the input's own size."""
     info = TeacherInfo("dpt_hybrid", "relative_disparity", "random")
     return Teacher(copy.deepcopy(network), info, InputPolicy(None, 32), precision)

@@ -13,8 +13,8 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.teachers.input_policy import InputPolicy
 
 Quantity = Literal["disparity", "depth"]
-Precision = Literal["fp32", "bf16", "fp16"]
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+TeacherPrecision = Literal["fp32", "bf16", "fp16"]
+_HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Kind = Literal["relative_disparity", "calibrated_depth", "metric_depth"]
 
 
@@ -45,7 +45,7 @@ class Teacher:
     """
 
     def __init__(
-        self, network: nn.Module, info: TeacherInfo, policy: InputPolicy, precision: Precision = "fp32"
+        self, network: nn.Module, info: TeacherInfo, policy: InputPolicy, precision: TeacherPrecision = "fp32"
     ) -> None:
         """
         Args:
@@ -54,7 +54,7 @@ class Teacher:
             policy: how images become the network's input.
         """
         self._network = network.eval().requires_grad_(False)
-        self._half = DTYPES.get(precision)
+        self._half = _HALF.get(precision)
         self.info = info
         self.policy = policy
 

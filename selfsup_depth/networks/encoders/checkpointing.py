@@ -15,8 +15,8 @@ def recompute(block: nn.Module) -> None:
     """From now on the block's activations are computed again in the backward pass; its weights keep their names."""
     forward = block.forward
     for module in block.modules():
-        if getattr(module, "inplace", False):
-            module.inplace = False  # which would overwrite what is kept for the second time
+        if getattr(module, "inplace", False):  # which would overwrite what is kept for the second time
+            module.inplace = False  # type: ignore[assignment]
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _untracked(block)
