@@ -135,9 +135,12 @@ class PlainStep:
         return total + 0.1 * ssim_loss_map(depth, taught).mean() + repo_spatial_loss(depth, taught)
 
     def _motions(self) -> dict[FrameId, Motion]:
+        motion = self.method.motion
+        if motion.input == "all":
+            return motion.predict(self.networks, self.batch, {})
         found: dict[FrameId, Motion] = {}
-        for frame in self.method.motion.sources:
-            alone = replace(self.method.motion, frames=(0, frame))
+        for frame in motion.sources:  # a pass for each pair
+            alone = replace(motion, frames=(0, frame))
             found |= alone.predict(self.networks, self.batch, {})
         return found
 
