@@ -42,6 +42,7 @@ with cli.quiet_ctrl_c():
         with_builtin,
     )
     from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
+    from selfsup_depth.compiling import require_compiler
     from selfsup_depth.config import RunConfig, TrainConfig
     from selfsup_depth.datasets import BatchMemory, RawBatch, ShelvedBatch, ViewDataset, augment, collate, hold_images
     from selfsup_depth.datasets.builtin import BUILTIN
@@ -172,6 +173,8 @@ def refuse_what_is_not_there(config: TrainConfig) -> None:
     """Raises UserError for what would be missed only after the data set was rendered and indexed."""
     run, network = config.run, config.network
     find_method(run.method)
+    if config.speed.compile or config.speed.compile_networks:
+        require_compiler(choose_device(run))
     if run.resume and last_checkpoint(run_folder(run)) is not None:
         return  # which holds all weights
     for option in ("weights_init", "pose_weights_init"):

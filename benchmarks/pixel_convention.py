@@ -14,32 +14,26 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
 import train
-from geometry import warp
+from selfsup_depth.photometric_pass import lookup, one_pass
 
 SHOWN = ("abs_rel", "sq_rel", "rmse", "a1")
 
 
-def mixed_up_sample(image: warp.SamplingImage | Tensor, pixels: Tensor, padding: str = "border") -> Tensor:
-    """`geometry.warp.sample` at the places where the mixed-up code looks: (p - 0.5) W / (W - 1)."""
-    height, width = (image.height, image.width) if isinstance(image, warp.SamplingImage) else image.shape[-2:]
-    factor = torch.tensor([width / (width - 1), height / (height - 1)], device=pixels.device).view(1, 2, 1, 1)
-    return sample(image, (pixels - 0.5) * factor, padding)
-
-
-sample = warp.sample
+def mixed_up_cells(u: Tensor, v: Tensor, height: int, width: int) -> lookup.Cells:
+    """`lookup.cells` at the places where the mixed-up code looks: (u - 0.5) W / (W - 1)."""
+    return lookup.cells((u - 0.5) * width / (width - 1), (v - 0.5) * height / (height - 1), height, width)
 
 
 def main(options: list[str]) -> None:
     scores = {}
-    for name, function in (("corrected", sample), ("mixed up", mixed_up_sample)):
+    for name, function in (("corrected", lookup.cells), ("mixed up", mixed_up_cells)):
         run = Path("runs") / f"pixel_convention_{name.replace(' ', '_')}"
-        with mock.patch.object(warp, "sample", function):
+        with mock.patch.object(one_pass, "cells", function):
             train.main(["--frame_ids", "0", "-1", "1", "--use_stereo", *options, "--model_name", run.name])
         scores[name] = json.loads((run / "validation.json").read_text())["headline"]
     table = Table("convention", *SHOWN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -35,6 +37,22 @@ def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
     return _apply(K, points)[:, :2] / z.clamp(min=NEAREST_Z), z
 
 
+class PixelMotion(NamedTuple):
+    """How pixels of a target move in a source, whatever their depth: a pixel p = (u, v, 1) is seen at
+    p + D p + e / depth, up to its third coordinate. Any leading axes."""
+
+    D: Tensor  # [..., 3, 3] source_K R target_K^-1 - I: exactly 0 for equal cameras that do not turn
+    e: Tensor  # [..., 3] source_K t, in pixels times the unit of depth
+
+
+def pixel_motion(target_K: Tensor, source_K: Tensor, source_T_target: Tensor) -> PixelMotion:
+    """The motion of pixels [B, ...] between two cameras [B, 3, 3] that are source_T_target [B, 4, 4] apart."""
+    identity = torch.eye(3, dtype=source_K.dtype, device=source_K.device)
+    turn = matrix_product(source_K, source_T_target[:, :3, :3] - identity)
+    D = matrix_product(turn + (source_K - target_K), invert_intrinsics(target_K))
+    return PixelMotion(D, matrix_product(source_K, source_T_target[:, :3, 3:])[..., 0])
+
+
 def reproject(depth: Tensor, target_K: Tensor, source_K: Tensor, source_T_target: Tensor) -> tuple[Tensor, Tensor]:
     """Where the source camera sees the target's pixels: pixels [B, 2, H, W] and z [B, 1, H, W] there.
 
@@ -52,10 +70,7 @@ def reproject(depth: Tensor, target_K: Tensor, source_K: Tensor, source_T_target
         source_T_target: [B, 4, 4] rigid motion.
     """
     height, width = depth.shape[-2:]
-    identity = torch.eye(3, dtype=source_K.dtype, device=source_K.device)
-    turn = matrix_product(source_K, source_T_target[:, :3, :3] - identity)
-    D = matrix_product(turn + (source_K - target_K), invert_intrinsics(target_K))
-    e = matrix_product(source_K, source_T_target[:, :3, 3:])
+    D, e = pixel_motion(target_K, source_K, source_T_target)
     u = torch.arange(width, device=D.device, dtype=D.dtype) + 0.5
     v = torch.arange(height, device=D.device, dtype=D.dtype)[:, None] + 0.5
 
@@ -64,7 +79,7 @@ def reproject(depth: Tensor, target_K: Tensor, source_K: Tensor, source_T_target
         return a * u + (b * v + c)
 
     d = depth[:, 0]
-    e_u, e_v, e_z = e[:, :, :, None].unbind(1)
+    e_u, e_v, e_z = e[:, :, None, None].unbind(1)
     along_z = affine(2)
     z = d + (along_z * d + e_z)
     safe_z = z.clamp(min=NEAREST_Z)

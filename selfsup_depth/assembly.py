@@ -207,6 +207,7 @@ def build(
         metres_per_unit,
         config.distill,
         teaching.info.quantity if teaching else "disparity",
+        config.speed,
     )
     if resuming:
         return build_method(config.run.method, _from_scratch(request)), scale_source

@@ -64,6 +64,7 @@ class Batch:
     teacher: Tensor | None = None  # [B, 1, H, W] float32 disparity or depth of a frozen teacher
     flip: Tensor | None = None  # [B] bool, which items are mirrored
     step: int = 0  # optimiser steps taken before this batch, for terms that are ramped up
+    wants_maps: bool = True  # whether somebody will look at `Losses.maps`
     indices: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 

@@ -88,7 +88,8 @@ def build_tutor(settings: DistillConfig, device: torch.device) -> Tutor:
     assert settings.distill is not None
     if settings.distill == TRUE_DEPTH:
         return TrueDepthTutor()
-    return NetworkTutor(load_teacher(settings.distill, device=device, size=_size(settings)))
+    size, precision = _size(settings), settings.teacher_precision
+    return NetworkTutor(load_teacher(settings.distill, device=device, size=size, precision=precision))
 
 
 def tutor_info(settings: DistillConfig) -> TeacherInfo | None:
@@ -96,7 +97,7 @@ def tutor_info(settings: DistillConfig) -> TeacherInfo | None:
     assert settings.distill is not None
     if settings.distill == TRUE_DEPTH:
         return TrueDepthTutor().info
-    return told_by_files(settings.distill, size=_size(settings))
+    return told_by_files(settings.distill, size=_size(settings), precision=settings.teacher_precision)
 
 
 def _size(settings: DistillConfig) -> TeacherSize:

@@ -21,6 +21,7 @@ ALLOWED = {
     "arithmetic": GROUND,
     "memory": GROUND,
     "overlap": GROUND,
+    "compiling": GROUND,
     "weight_files": GROUND,
     "networks": {"weight_files"},
     "losses": GROUND,
@@ -28,8 +29,8 @@ ALLOWED = {
     "checkpoints": {"weight_files"},
     "structures": {"geometry"},
     "datasets": {"geometry", "splits", "structures"},
-    "synthesis": {"geometry", "structures"},
-    "methods": {"geometry", "structures", "config", "networks", "losses", "synthesis"},
+    "photometric_pass": {"geometry", "losses"},
+    "methods": {"geometry", "structures", "config", "networks", "losses", "photometric_pass"},
     "predictor": {"geometry", "structures", "config", "checkpoints", "methods", "image_depth", "arithmetic"},
     "report": {"structures"},
     "evaluation": {

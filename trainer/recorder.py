@@ -71,7 +71,7 @@ class Recorder:
             self._log_steps(kept, progress, ends_epoch)
         elif self.log is not None and progress.is_due():
             progress.show(float(bare.total))
-        if self.log is not None and self._is_time_for_pictures(step):
+        if self.log is not None and self.is_time_for_pictures(step):
             for name, picture in self.hooks.picture(losses).items():
                 self.log.picture(name, step, picture)
 
@@ -170,7 +170,8 @@ class Recorder:
             values = {"finding": finding.sentence, "check": finding.check}
             self._write("health", values)
 
-    def _is_time_for_pictures(self, step: int) -> bool:
+    def is_time_for_pictures(self, step: int) -> bool:
+        """Whether maps of this step are drawn."""
         every = self.run.log_frequency if step <= 2000 else 8 * self.run.log_frequency
         return step % every == 0
 

@@ -16,6 +16,7 @@ from selfsup_depth.config.loss import LossConfig
 from selfsup_depth.config.network import NetworkConfig
 from selfsup_depth.config.optimizer import OptimizerConfig
 from selfsup_depth.config.run import RunConfig
+from selfsup_depth.config.speed import SpeedConfig
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     distill: DistillConfig = field(default_factory=DistillConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    speed: SpeedConfig = field(default_factory=SpeedConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
 
@@ -41,5 +43,6 @@ __all__ = [
     "NetworkConfig",
     "OptimizerConfig",
     "RunConfig",
+    "SpeedConfig",
     "TrainConfig",
 ]

@@ -27,6 +27,8 @@ class DistillConfig:
     teacher_size: str = "trained"
     """Scale at which the teacher sees images: trained (its own), native (that of the input), or the short side in
     pixels, at most 2048."""
+    teacher_precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Arithmetic of the teacher; bf16 is much faster where the device computes it, and hardly changes a map."""
     distill_mode: Literal["ours", "paper", "repo"] = "ours"
     """Form and weights of the terms: ours, the paper's, or those of its repository (for comparison)."""
     dist_wt: float | None = None

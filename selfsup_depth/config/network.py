@@ -40,6 +40,8 @@ class NetworkConfig:
     """The network that predicts the motion of the camera."""
     pose_model_input: Literal["pairs", "all"] = "pairs"
     """Whether it looks at the target with one source at a time or at all frames together."""
+    freeze_batchnorm: bool = False
+    """Keep the batch normalisation of the pretrained encoders as it is: for batches of one or two samples."""
     learn_intrinsics: bool = False
     """Learn the focal length too, starting from the calibration, --fov or a guess of 60 degrees; for video alone."""
 
@@ -49,6 +51,11 @@ class NetworkConfig:
         if 0 not in self.scales:
             raise UserError(
                 f"--scales must contain 0, the full resolution that is predicted; found {words(self.scales)}"
+            )
+        if self.freeze_batchnorm and self.weights_init == "scratch":
+            raise UserError(
+                "--freeze_batchnorm keeps the statistics of pretrained encoders, but --weights_init scratch has none: "
+                "leave out one of the two"
             )
         if not 0 < self.min_depth < self.max_depth:
             raise UserError(

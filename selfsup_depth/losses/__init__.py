@@ -3,7 +3,7 @@
 from selfsup_depth.losses.aligned_target import AlignedTarget, aligned_depth
 from selfsup_depth.losses.alignment import Alignment, align, align_robust, align_scale
 from selfsup_depth.losses.photometric import photometric_error
-from selfsup_depth.losses.reprojection import Reprojection, combine_reprojection, predictive_mask_loss
+from selfsup_depth.losses.predictive_mask import predictive_mask_loss
 from selfsup_depth.losses.smoothness import edge_aware_smoothness
 from selfsup_depth.losses.ssim import TargetStatistics, ssim_loss_map, target_statistics
 from selfsup_depth.losses.structure import spatial_loss, statistical_loss
@@ -12,13 +12,11 @@ from selfsup_depth.losses.structure_repo import repo_spatial_loss, repo_statisti
 __all__ = [
     "AlignedTarget",
     "Alignment",
-    "Reprojection",
     "TargetStatistics",
     "align",
     "align_robust",
     "align_scale",
     "aligned_depth",
-    "combine_reprojection",
     "edge_aware_smoothness",
     "photometric_error",
     "predictive_mask_loss",

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from selfsup_depth.errors import UserError
+from selfsup_depth.losses.windows import reflected, reflected_transposed, sum3x3
 
 _C1 = 0.01**2
 _C2 = 0.03**2
@@ -28,14 +29,22 @@ _MIDDLE = 0.5  # taken off before squaring: variances do not notice, and keep th
 class TargetStatistics:
     """Local 3x3 statistics of a target image, shared by every prediction compared with it."""
 
-    centred: Tensor  # [B, C, H, W] the image less 0.5
-    mean: Tensor  # [B, C, H, W] local mean of `centred`
+    ring: Tensor  # [B, C, H + 2, W + 2] the image less 0.5, with a reflected ring
+    mean: Tensor  # [B, C, H, W] local mean of `ring`
     variance: Tensor  # [B, C, H, W] local variance
 
     def image(self, index: int) -> TargetStatistics:
-        """The statistics of one image of the batch, [1, C, H, W] each."""
+        """The statistics of one image of the batch, [1, C, ...] each."""
         part = slice(index, index + 1)
-        return TargetStatistics(self.centred[part], self.mean[part], self.variance[part])
+        return TargetStatistics(self.ring[part], self.mean[part], self.variance[part])
+
+    def channel(self, index: int) -> TargetStatistics:
+        """The statistics of one channel, [B, ...] each."""
+        return TargetStatistics(self.ring[:, index], self.mean[:, index], self.variance[:, index])
+
+    def difference(self, ring: Tensor) -> Tensor:
+        """A ring image less the target, [..., H + 2, W + 2]."""
+        return ring - (self.ring + _MIDDLE)
 
 
 @torch.no_grad()
@@ -47,14 +56,24 @@ def target_statistics(target: Tensor) -> TargetStatistics:
     Raises:
         UserError: the image is smaller than 2 x 2.
     """
+    refuse_tiny(target)
+    return window_statistics(reflected(target))
+
+
+def refuse_tiny(target: Tensor) -> None:
+    """Raises UserError when an image [..., H, W] has no reflected border."""
     if min(target.shape[-2:]) < 2:
         raise UserError(
             f"SSIM compares 3x3 windows with reflected borders and needs images of at least 2 x 2 pixels, "
             f"but the image is {target.shape[-1]} x {target.shape[-2]}: use larger images or fewer scales."
         )
-    centred = target - _MIDDLE
-    mean = _sum3x3(centred / 9)
-    return TargetStatistics(centred, mean, _sum3x3(centred * centred / 9) - mean * mean)
+
+
+def window_statistics(image: Tensor) -> TargetStatistics:
+    """Statistics of an image that has its ring already, [B, C, H + 2, W + 2]."""
+    ring = image - _MIDDLE
+    mean = sum3x3(ring / 9)
+    return TargetStatistics(ring, mean, sum3x3(ring * ring / 9) - mean * mean)
 
 
 def ssim_loss_map(prediction: Tensor, target: Tensor, statistics: TargetStatistics | None = None) -> Tensor:
@@ -77,16 +96,16 @@ def ssim_loss_map(prediction: Tensor, target: Tensor, statistics: TargetStatisti
             f"the target {list(target.shape)}: resize one of them."
         )
     y = target_statistics(target) if statistics is None else statistics
-    loss: Tensor = _SsimLoss.apply(prediction, target, y.centred, y.mean, y.variance)
+    loss: Tensor = _SsimLoss.apply(prediction, target, y.ring, y.mean, y.variance)
     return loss
 
 
 class _SsimLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, prediction: Tensor, target: Tensor, *statistics: Tensor) -> Tensor:
-        with_gradient = ctx.needs_input_grad[0]
-        loss, slopes = _compare(prediction - target, TargetStatistics(*statistics), with_gradient)
-        saved = (statistics[0], *slopes) if with_gradient else ()
+        e = reflected(prediction - target)
+        loss, slopes = compare_windows(e, TargetStatistics(*statistics))
+        saved = (statistics[0], e, *slopes) if ctx.needs_input_grad[0] else ()
         both = (prediction, target) if ctx.needs_input_grad[1] else ()
         ctx.save_for_backward(*saved, *both)
         return loss
@@ -95,65 +114,51 @@ class _SsimLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
-        to_prediction = _pull_back(gradients[0], *saved[:5]) if ctx.needs_input_grad[0] else None
+        to_prediction = _to_image(gradients[0], *saved[:5]) if ctx.needs_input_grad[0] else None
         to_target = None
         if ctx.needs_input_grad[1]:  # SSIM is symmetric: the same with exchanged roles
             prediction, target = saved[-2:]
             y = target_statistics(prediction)
-            _, slopes = _compare(target - prediction, y, True)
-            to_target = _pull_back(gradients[0], y.centred, *slopes)
+            e = reflected(target - prediction)
+            to_target = _to_image(gradients[0], y.ring, e, *compare_windows(e, y)[1])
         return to_prediction, to_target, None, None, None
 
 
-def _compare(e: Tensor, y: TargetStatistics, with_gradient: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The loss map of e = prediction - target, and what `_pull_back` needs: e and half the slopes of the loss
-    in the windows' means of e, of e^2 / 2 and of e times the centred target."""
+def compare_windows(e: Tensor, y: TargetStatistics) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """The loss map [..., H, W] of a ring image e = prediction - target, and what `pull_back` needs: half its
+    slopes in the windows' means of e, of e^2 / 2 and of e times the target."""
     ninth = e / 9
-    m = _sum3x3(ninth)
-    v = _sum3x3(e * ninth).addcmul_(m, m, value=-1)
-    k = _sum3x3(ninth * y.centred).addcmul_(m, y.mean, value=-1)
+    m = sum3x3(ninth)
+    v = torch.addcmul(sum3x3(e * ninth), m, m, value=-1)
+    k = torch.addcmul(sum3x3(ninth * y.ring), m, y.mean, value=-1)
     mean_y = y.mean + _MIDDLE
     mean_x = mean_y + m
-    A = (mean_x * mean_y).mul_(2).add_(_C1)
+    A = 2 * (mean_x * mean_y) + _C1
     m_squared = m * m
     C = A + m_squared
-    D = k.add_(y.variance).mul_(2).add_(v).add_(_C2)
-    half = (C * D).mul_(2).reciprocal_()
-    loss = (A * v).addcmul_(m_squared, D).mul_(half)
-    if not with_gradient:
-        return loss, ()
+    D = 2 * (k + y.variance) + v + _C2
+    half = 0.5 / (C * D)
+    loss = (A * v + m_squared * D) * half
     in_v = A * half
-    in_D = m_squared.mul_(half).addcdiv_(loss, D, value=-1)
-    in_m = (v * mean_y).addcmul_(D, m).mul_(half).addcdiv_(loss * mean_x, C, value=-1)
-    in_m.addcmul_(in_v, m, value=-1).addcmul_(in_D, m + y.mean, value=-1)
-    return loss, (e, in_m, in_v.add_(in_D), in_D)
+    in_D = m_squared * half - loss / D
+    in_m = (v * mean_y + D * m) * half - loss * mean_x / C - in_v * m - in_D * (m + y.mean)
+    return loss, (in_m, in_v + in_D, in_D)
 
 
-def _pull_back(
-    gradient: Tensor, centred: Tensor, e: Tensor, in_mean: Tensor, in_square: Tensor, in_product: Tensor
-) -> Tensor:
-    """Gradient with respect to e."""
-    scaled = gradient * (2 / 9)
-    result = _sum3x3_transposed(in_mean * scaled)
-    result = torch.addcmul(result, _sum3x3_transposed(in_square * scaled), e)
-    return result.addcmul_(_sum3x3_transposed(in_product * scaled), centred)
+def pull_back(weight: Tensor, ring: Tensor, e: Tensor, slopes: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """Gradient [..., h - 2, w - 2] with respect to e of sum(weight * loss map).
+
+    Args:
+        weight: [..., h, w] of the windows, 0 for those at the border, two from the image.
+        ring: of the target, and e, [..., h - 2, w - 2].
+        slopes: [..., h, w] each.
+    """
+    scaled = weight * (2 / 9)
+    in_mean, in_square, in_product = slopes
+    # the transpose of a sum over windows is a sum over windows
+    return sum3x3(in_mean * scaled) + sum3x3(in_square * scaled) * e + sum3x3(in_product * scaled) * ring
 
 
-def _sum3x3(image: Tensor) -> Tensor:
-    """Sums over 3x3 windows [B, C, H, W], borders reflected. Shifted slices vectorise, pooling does not."""
-    return _sum_windows(F.pad(image, (1, 1, 1, 1), mode="reflect"))
-
-
-def _sum3x3_transposed(sums: Tensor) -> Tensor:
-    """The transpose of `_sum3x3`: every pixel collects from the windows it was in."""
-    collected = _sum_windows(F.pad(sums, (2, 2, 2, 2)))
-    collected[..., 2, :] += collected[..., 0, :]
-    collected[..., -3, :] += collected[..., -1, :]
-    collected[..., 2] += collected[..., 0]
-    collected[..., -3] += collected[..., -1]
-    return collected[..., 1:-1, 1:-1]
-
-
-def _sum_windows(padded: Tensor) -> Tensor:
-    rows = (padded[..., :-2, :] + padded[..., 1:-1, :]).add_(padded[..., 2:, :])
-    return (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:])
+def _to_image(gradient: Tensor, ring: Tensor, e: Tensor, *slopes: Tensor) -> Tensor:
+    weight, in_mean, in_square, in_product = (F.pad(each, (2, 2, 2, 2)) for each in (gradient, *slopes))
+    return reflected_transposed(pull_back(weight, ring, e, (in_mean, in_square, in_product)))

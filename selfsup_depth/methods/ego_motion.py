@@ -55,31 +55,38 @@ class EgoMotion:
         look = self._network(networks, batch, features)
         if self.input == "all":
             # one look at all frames; the network learns by itself which of them come earlier (A.19.3)
-            axis_angle, translation = look(self.frames)
+            axis_angle, translation = look(*((frame,) for frame in self.frames))
             return {
                 frame: Motion(axis_angle[:, position], translation[:, position], invert=False)
                 for position, frame in enumerate(self.sources)
             }
-        motions: dict[FrameId, Motion] = {}
-        for frame in self.sources:
-            earlier_first = (frame, 0) if frame < 0 else (0, frame)
-            axis_angle, translation = look(earlier_first)
-            motions[frame] = Motion(axis_angle[:, 0], translation[:, 0], invert=frame < 0)
-        return motions
+        # all pairs in one batch: one pass of the network instead of one for each source
+        pairs = [(frame, 0) if frame < 0 else (0, frame) for frame in self.sources]  # the earlier frame first
+        rotations, translations = (each[:, 0].chunk(len(pairs)) for each in look(*zip(*pairs, strict=True)))
+        return {
+            frame: Motion(rotations[position], translations[position], invert=frame < 0)
+            for position, frame in enumerate(self.sources)
+        }
 
     def _network(
         self, networks: nn.ModuleDict, batch: Batch, features: dict[FrameId, list[Tensor]]
-    ) -> Callable[[Sequence[int]], tuple[Tensor, Tensor]]:
-        def image(frame: int) -> Tensor:
-            return batch.target.network_image if frame == 0 else batch.sources[frame].network_image
+    ) -> Callable[..., tuple[Tensor, Tensor]]:
+        """What looks at some frames one after the other; each argument says which frames of a batch of looks."""
 
-        def shared(frames: Sequence[int]) -> tuple[Tensor, Tensor]:
-            return networks["pose"]([features[frame] for frame in frames])
+        def images(frames: Sequence[int]) -> Tensor:
+            views = [batch.target if frame == 0 else batch.sources[frame] for frame in frames]
+            return torch.cat([view.network_image for view in views])
 
-        def separate(frames: Sequence[int]) -> tuple[Tensor, Tensor]:
-            return networks["pose"]([networks["pose_encoder"](torch.cat([image(f) for f in frames], dim=1))])
+        def deepest(frames: Sequence[int]) -> list[Tensor]:
+            return [torch.cat([features[frame][-1] for frame in frames])]
 
-        def posecnn(frames: Sequence[int]) -> tuple[Tensor, Tensor]:
-            return networks["pose"](torch.cat([image(f) for f in frames], dim=1))
+        def shared(*frames: Sequence[int]) -> tuple[Tensor, Tensor]:
+            return networks["pose"]([deepest(each) for each in frames])
+
+        def separate(*frames: Sequence[int]) -> tuple[Tensor, Tensor]:
+            return networks["pose"]([networks["pose_encoder"](torch.cat([images(each) for each in frames], dim=1))])
+
+        def posecnn(*frames: Sequence[int]) -> tuple[Tensor, Tensor]:
+            return networks["pose"](torch.cat([images(each) for each in frames], dim=1))
 
         return {"shared": shared, "separate_resnet": separate, "posecnn": posecnn}[self.model]

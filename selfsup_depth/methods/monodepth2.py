@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from geometry.depth import depth_to_disp, disp_to_depth
-from selfsup_depth.config import DistillConfig, LossConfig, NetworkConfig
+from selfsup_depth.config import DistillConfig, LossConfig, NetworkConfig, SpeedConfig
 from selfsup_depth.methods.ego_motion import EgoMotion, Motion
 from selfsup_depth.methods.photometric_objective import PhotometricObjective, Transforms
 from selfsup_depth.methods.structure_distillation import Quantity, StructureDistillation
@@ -39,6 +39,7 @@ class MethodRequest:
     metres_per_unit: float | None
     distill: DistillConfig = field(default_factory=DistillConfig)
     teacher_quantity: Quantity = "disparity"  # what the teacher of `distill` gives
+    speed: SpeedConfig = field(default_factory=SpeedConfig)
 
 
 class Monodepth2(Method):
@@ -52,8 +53,12 @@ class Monodepth2(Method):
         self.min_depth, self.max_depth = network.min_depth, network.max_depth
         self.motion = EgoMotion(network.pose_model_type, network.pose_model_input, request.frame_ids)
         self.objective = PhotometricObjective(
-            request.loss, min_depth=network.min_depth, max_depth=network.max_depth
+            request.loss,
+            min_depth=network.min_depth,
+            max_depth=network.max_depth,
+            compiled=request.speed.compile,
         )
+        self.freeze_batchnorm = network.freeze_batchnorm
         self.distillation = None
         if request.distill.distill is not None:
             self.distillation = StructureDistillation(
@@ -75,6 +80,22 @@ class Monodepth2(Method):
             self.networks["predictive_mask"] = DepthDecoder(
                 encoder.channels, network.scales, out_channels=sources, reductions=encoder.reductions
             )
+
+        if request.speed.gradient_checkpointing:
+            for part in self.networks.values():
+                if isinstance(part, Encoder):
+                    part.recompute_activations()
+        if request.speed.compile_networks:
+            for part in self.networks.values():
+                part.compile()
+
+    def train(self, mode: bool = True) -> Monodepth2:
+        super().train(mode)
+        if self.freeze_batchnorm:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
 
     def losses(self, batch: Batch, generator: torch.Generator | None = None) -> Losses:
         """Loss terms of a batch (A.8). Networks run in the caller's precision, geometry in float32."""

@@ -13,6 +13,8 @@ from selfsup_depth.errors import UserError
 from selfsup_depth.teachers.input_policy import InputPolicy
 
 Quantity = Literal["disparity", "depth"]
+TeacherPrecision = Literal["fp32", "bf16", "fp16"]
+_HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Kind = Literal["relative_disparity", "calibrated_depth", "metric_depth"]
 
 
@@ -42,13 +44,17 @@ class Teacher:
     weights reach neither an optimizer nor a checkpoint, and `train()` of its owner does not wake it.
     """
 
-    def __init__(self, network: nn.Module, info: TeacherInfo, policy: InputPolicy) -> None:
+    def __init__(
+        self, network: nn.Module, info: TeacherInfo, policy: InputPolicy, precision: TeacherPrecision = "fp32"
+    ) -> None:
         """
         Args:
+            precision: of the network's arithmetic, whatever that of the run that asks.
             network: normalised images [B, 3, h, w] to [B, 1, h', w'] in the quantity that `info` states.
             policy: how images become the network's input.
         """
         self._network = network.eval().requires_grad_(False)
+        self._half = _HALF.get(precision)
         self.info = info
         self.policy = policy
 
@@ -60,7 +66,8 @@ class Teacher:
     def __call__(self, images: Tensor) -> Tensor:
         """Disparity or depth (see `info.quantity`) of the size of the images, not negative.
 
-        Always float32, whatever autocast surrounds the call: a map must not depend on the run that made it.
+        Always float32, and computed in the teacher's own precision, whatever autocast surrounds the call: a map must
+        not depend on the run that made it.
 
         Args:
             images: [B, 3, H, W] float RGB in [0, 1] on the teacher's device.
@@ -77,9 +84,10 @@ class Teacher:
                 f"teacher {self.info.name}: expected float RGB images [B, 3, H, W] in [0, 1], found {images.dtype} "
                 f"{list(images.shape)}; convert them first."
             )
-        with torch.inference_mode(), torch.autocast(images.device.type, enabled=False):
+        kind = images.device.type
+        with torch.inference_mode(), torch.autocast(kind, dtype=self._half, enabled=self._half is not None):
             try:
-                raw = self._network(self.policy.prepare(images.float()))
+                raw = self._network(self.policy.prepare(images.float())).float()
             except RuntimeError as error:
                 if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
                     raise

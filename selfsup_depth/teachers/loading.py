@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.teachers.contract import Teacher, TeacherInfo
+from selfsup_depth.teachers.contract import Teacher, TeacherInfo, TeacherPrecision
 from selfsup_depth.teachers.expert import Facts
 from selfsup_depth.teachers.fetching import TeacherAbsent, find, find_or_fetch
 from selfsup_depth.teachers.hugging_face import hugging_face_facts, load_hugging_face
@@ -28,6 +28,7 @@ def load_teacher(
     device: torch.device | str = "cpu",
     weights: Path | None = None,
     size: TeacherSize = "trained",
+    precision: TeacherPrecision = "fp32",
 ) -> Teacher:
     """A frozen teacher, ready to be asked.
 
@@ -36,6 +37,7 @@ def load_teacher(
             Hugging Face name such as "Intel/dpt-large". What exists on disk goes before a hub name.
         weights: file or folder with the weights of a name in TEACHERS, instead of looking for them.
         size: the scale images are shown at; "native" costs about half of "trained" for 256x256 images.
+        precision: of the network's arithmetic.
 
     Raises:
         UserError: for an unknown name, or weights that cannot be had, read, or do not fit.
@@ -52,10 +54,12 @@ def load_teacher(
             "pip install 'selfsup-depth[teacher]'."
         ) from error
     facts = _at(expert.facts, size)
-    return Teacher(expert.network, _info(name, facts), facts.policy).to(device)
+    return Teacher(expert.network, _info(name, facts, precision), facts.policy, precision).to(device)
 
 
-def told_by_files(name_or_path: str, *, size: TeacherSize = "trained") -> TeacherInfo | None:
+def told_by_files(
+    name_or_path: str, *, size: TeacherSize = "trained", precision: TeacherPrecision = "fp32"
+) -> TeacherInfo | None:
     """What `load_teacher` would say of the teacher, told by files of which the weights are hashed and not loaded.
 
     So it says nothing about weights that do not fit; who needs the network asks `load_teacher`. None where only
@@ -71,7 +75,7 @@ def told_by_files(name_or_path: str, *, size: TeacherSize = "trained") -> Teache
         if path is None:
             return None
         facts = hugging_face_facts(path) if path.is_dir() else isl_facts(path, spec)
-        return None if facts is None else _info(name, _at(facts, size))
+        return None if facts is None else _info(name, _at(facts, size), precision)
     except (TeacherAbsent, OSError):
         return None
     except ModuleNotFoundError as error:
@@ -107,8 +111,10 @@ def _at(facts: Facts, size: TeacherSize) -> Facts:
     return replace(facts, policy=facts.policy.at(size))
 
 
-def _info(name: str, facts: Facts) -> TeacherInfo:
-    parts = (name, facts.kind, facts.conversion, f"weights {content_hash(facts.files)}", str(facts.policy))
+def _info(name: str, facts: Facts, precision: TeacherPrecision) -> TeacherInfo:
+    arithmetic = "" if precision == "fp32" else precision
+    weights = f"weights {content_hash(facts.files)}"
+    parts = (name, facts.kind, facts.conversion, weights, str(facts.policy), arithmetic)
     return TeacherInfo(name, facts.kind, identity="; ".join(part for part in parts if part))
 
 

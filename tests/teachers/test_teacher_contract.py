@@ -125,6 +125,16 @@ def test_surrounding_autocast_changes_nothing() -> None:
     torch.testing.assert_close(asked(images.double()), mixed)
 
 
+def test_half_precision_is_the_teachers_own_and_its_answer_is_single() -> None:
+    network = Expert()
+    asked = Teacher(network, TeacherInfo("test", "relative_disparity", "test; 1; bf16"), POLICY, "bf16")
+    images = torch.rand(2, 3, 48, 80)
+    answer = asked(images)
+    assert network.seen[0][1] == torch.bfloat16 and answer.dtype == torch.float32
+    torch.testing.assert_close(answer, teacher(Expert())(images), rtol=0.02, atol=0.02)
+    assert not torch.equal(answer, teacher(Expert())(images))
+
+
 def test_the_teacher_moves_with_to() -> None:
     network = Expert()
     asked = teacher(network)

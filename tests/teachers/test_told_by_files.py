@@ -41,6 +41,8 @@ def test_folders_tell_who_the_teacher_is_without_their_weights(
     expected = load_teacher(str(tmp_path / "a")).info
     monkeypatch.setattr(loading, "load_hugging_face", None)
     assert told_by_files(str(tmp_path / "a")) == expected
+    half = told_by_files(str(tmp_path / "a"), precision="bf16")
+    assert half is not None and half.identity == f"{expected.identity}; bf16"  # other maps, another cache
     (tmp_path / "a" / "preprocessor_config.json").write_text('{"size": 200}')
     assert told_by_files(str(tmp_path / "a")) != expected
 

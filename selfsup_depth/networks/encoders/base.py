@@ -21,5 +21,9 @@ class Encoder(nn.Module):
     in_images: int
 
     @abstractmethod
+    def recompute_activations(self) -> None:
+        """From now on keep only what lies between blocks, and compute the rest again in the backward pass."""
+
+    @abstractmethod
     def forward(self, images: Tensor) -> list[Tensor]:
         """Features of images `[B, 3 * in_images, H, W]` in [0, 1]; H and W multiples of 32."""

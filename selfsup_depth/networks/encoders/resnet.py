@@ -6,6 +6,7 @@ import torchvision
 from torch import Tensor, nn
 
 from selfsup_depth.networks.encoders.base import Encoder
+from selfsup_depth.networks.encoders.checkpointing import recompute
 from selfsup_depth.networks.encoders.pretrained import torchvision_weights
 from selfsup_depth.networks.encoders.weights import load_weights, read_weights
 
@@ -46,6 +47,11 @@ class ResNetEncoder(Encoder):
             tensors = torchvision_weights(name) if weights == "pretrained" else read_weights(weights)
             source = f"pretrained {name}" if weights == "pretrained" else weights
             load_weights(self.encoder, tensors, source, unused="fc.")
+
+    def recompute_activations(self) -> None:
+        for layer in (self.encoder.layer1, self.encoder.layer2, self.encoder.layer3, self.encoder.layer4):
+            for block in layer:
+                recompute(block)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Five features of images `[B, 3 * in_images, H, W]` in [0, 1], at 1/2 to 1/32."""

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfsup_depth.errors import UserError
 from selfsup_depth.networks.encoders.base import Encoder
+from selfsup_depth.networks.encoders.checkpointing import recompute
 from selfsup_depth.networks.encoders.pretrained import unavailable
 from selfsup_depth.networks.encoders.timm_weights import cached_or_reachable, load_timm_file, timm_source
 
@@ -48,6 +49,12 @@ class TimmEncoder(Encoder):
             self.register_buffer(key, value, persistent=False)
         if weights not in ("scratch", "pretrained"):
             load_timm_file(self.encoder, name, weights)
+
+    def recompute_activations(self) -> None:
+        stages = getattr(self.encoder, "model", self.encoder)  # timm wraps some of its models once more
+        for stage in stages.children():
+            for block in stage if isinstance(stage, nn.ModuleList | nn.Sequential) else (stage,):
+                recompute(block)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Features of images `[B, 3 * in_images, H, W]` in [0, 1], finest first."""

@@ -1,0 +1,53 @@
+"""The step that is timed is the step that is trained, and the plain one is its equal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks import step as benchmark
+from benchmarks.step_ways import PlainStep, method_of, photographed
+from selfsup_depth import cli
+from selfsup_depth.config import TrainConfig
+
+SMALL = ["--weights_init", "scratch", "--height", "64", "--width", "96", "--batch_size", "2", "--no_cuda"]
+
+
+@pytest.mark.parametrize("options", [["--use_stereo"], ["--frame_ids", "0", "--use_stereo"], []], ids=str)
+def test_a_whole_step_in_float32_has_the_loss_of_the_plain_one(options):
+    """Weights, samples and networks alike; without noise, and with a pose network that has no batch statistics."""
+    config = cli.parse(TrainConfig, [*SMALL, "--pose_model_type", "posecnn", *options])
+    batch = photographed(config, torch.device("cpu"))
+    plain = PlainStep(config, batch, torch.device("cpu"), None)
+    plain.noise = 0.0
+    ours = method_of(config, torch.device("cpu")).train()
+    expected = plain.loss()
+    found = ours.losses(replace(batch, wants_maps=False), torch.Generator().manual_seed(0)).total
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_command_writes_a_table_numbers_and_pictures(tmp_path, capsys):
+    files = {name: tmp_path / name for name in ("step.json", "growth.png", "profile.txt")}
+    benchmark.main(
+        [*SMALL, "--use_stereo", "--rounds", "1", "--json", str(files["step.json"]), "--sweep", "scales",
+         "--plot", str(files["growth.png"]), "--profile", str(files["profile.txt"])]
+    )  # fmt: skip
+    told = json.loads(files["step.json"].read_text())
+    assert set(told["settings"]) == {"1", "2", "3", "4"}
+    assert set(told["settings"]["4"]) == {"plain", "ours", "networks"}
+    assert told["settings"]["4"]["plain"]["times_base_cpu"] == 1
+    assert all(path.stat().st_size > 1000 for path in files.values())
+    assert "times plain" in capsys.readouterr().out
+
+
+def test_arithmetic_alone_and_a_cached_teacher(tmp_path, capsys, monkeypatch):
+    benchmark.main([*SMALL, "--arithmetic", "--rounds", "1", "--compile"])
+    assert "ours" in capsys.readouterr().out
+    small = torch.nn.Conv2d(3, 1, 3, padding=1)
+    monkeypatch.setattr(benchmark, "random_dpt_hybrid", lambda device: small)
+    for teacher in ("live", "cached"):
+        benchmark.main([*SMALL, "--teacher", teacher, "--use_stereo", "--rounds", "1"])
+        assert f"teacher {teacher}" in capsys.readouterr().out
