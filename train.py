@@ -29,6 +29,7 @@ with cli.quiet_ctrl_c():
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
+    from selfsup_depth.arithmetic import autocast_type
     from selfsup_depth.assembly import (
         build,
         build_teaching,
@@ -173,8 +174,12 @@ def refuse_what_is_not_there(config: TrainConfig) -> None:
     """Raises UserError for what would be missed only after the data set was rendered and indexed."""
     run, network = config.run, config.network
     find_method(run.method)
+    device = torch.device("cuda" if torch.cuda.is_available() and not run.no_cuda else "cpu")
+    autocast_type(config.optimizer.precision, device)
+    if config.distill.distill is not None:
+        autocast_type(config.distill.teacher_precision, device, "--teacher_precision")
     if config.speed.compile or config.speed.compile_networks:
-        require_compiler(choose_device(run))
+        require_compiler(device)
     if run.resume and last_checkpoint(run_folder(run)) is not None:
         return  # which holds all weights
     for option in ("weights_init", "pose_weights_init"):

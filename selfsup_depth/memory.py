@@ -19,8 +19,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def run_or_say_what_fits(work: Callable[[int], T], batch: int, device: torch.device) -> T:
-    """`work` for the first `batch` items.
+def run_or_say_what_fits(
+    work: Callable[[int], T], batch: int, device: torch.device, what: str = "images"
+) -> T:
+    """`work` for the first `batch` items, which are `what`.
 
     Raises UserError when that takes more memory than there is: it names --batch_size and the largest half, quarter, ...
     of it with which the same work is done.
@@ -37,10 +39,10 @@ def run_or_say_what_fits(work: Callable[[int], T], batch: int, device: torch.dev
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"the {device.type.upper()}"
     if fits:
         raise UserError(
-            f"{batch} images at once take more memory than {where} has free: {fits} fit, so give --batch_size {fits}"
+            f"{batch} {what} at once take more memory than {where} has free: {fits} fit, so give --batch_size {fits}"
         )
     raise UserError(
-        f"{batch} images at once take more memory than {where} has free, and so does one alone (--batch_size 1): free "
+        f"{batch} {what} at once take more memory than {where} has free, and so does one alone (--batch_size 1): free "
         "some, if another program uses it, or use --no_cuda"
     )
 

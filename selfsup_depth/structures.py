@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +67,24 @@ class Batch:
     wants_maps: bool = True  # whether somebody will look at `Losses.maps`
     indices: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+
+    def first(self, count: int) -> Batch:
+        """The first items alone."""
+
+        def part(view: View) -> View:
+            return View(view.image[:count], view.network_image[:count], view.intrinsics[:count])
+
+        return replace(
+            self,
+            target=part(self.target),
+            sources={frame: part(view) for frame, view in self.sources.items()},
+            stereo_T_target=None if self.stereo_T_target is None else self.stereo_T_target[:count],
+            depth=None if self.depth is None else self.depth[:count],
+            teacher=None if self.teacher is None else self.teacher[:count],
+            flip=None if self.flip is None else self.flip[:count],
+            indices=self.indices[:count],
+            names=self.names[:count],
+        )
 
 
 @dataclass

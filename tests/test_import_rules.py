@@ -56,7 +56,7 @@ ALLOWED = {
         "geometry", "structures", "config", "cli", "checkpoints", "datasets", "methods", "evaluation", "predictor",
         "report", "version",
     },  # fmt: skip
-    "trainer": {"structures", "config", "checkpoints", "workers"},
+    "trainer": {"structures", "config", "checkpoints", "workers", "memory"},
 }
 SOURCES = [
     path for folder in ("geometry", "splits", "trainer", PACKAGE) for path in sorted((ROOT / folder).rglob("*.py"))

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from selfsup_depth.config import OptimizerConfig, RunConfig
 from selfsup_depth.errors import UserError
+from selfsup_depth.memory import is_out_of_memory, run_or_say_what_fits
 from selfsup_depth.structures import Batch, Losses, Method
 from selfsup_depth.workers import begin_worker
 from trainer.averaging import WeightAverage
@@ -166,11 +167,7 @@ class Trainer:
             batch.step = self.position.step
             batch.wants_maps = self.recorder.is_time_for_pictures(self.position.step + 1)
             with self.parallel.micro_batch(last=remaining == 0):
-                with self.precision.autocast():
-                    losses = self.parallel.losses(batch, generator)
-                total = losses.total / self.settings.accumulate_steps
-                self.guard.watch(self.position.step + 1, losses, batch.names)
-                self.precision.scaler.scale(total).backward()
+                losses = self._within_memory(batch, generator)
         self.precision.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_gradient_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
@@ -180,6 +177,33 @@ class Trainer:
         if self.precision.step(self.optimizer):
             self.average.update()
         self.optimizer.zero_grad(set_to_none=True)
+        return losses
+
+    def _within_memory(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """Forward and backward; raises UserError naming the --batch_size that fits where this one does not."""
+
+        def work(samples: int) -> Losses:
+            return self._forward_and_backward(batch if samples == size else batch.first(samples), generator)
+
+        size = len(batch.target.image)
+        if self.processes.count == 1:
+            return run_or_say_what_fits(work, size, self.device, "samples")
+        try:
+            return work(size)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise UserError(
+                f"process {self.processes.rank}: its {size} samples of a step take more memory than the device has "
+                "free: give a smaller --batch_size, or more processes"
+            ) from error
+
+    def _forward_and_backward(self, batch: Batch, generator: torch.Generator) -> Losses:
+        with self.precision.autocast():
+            losses = self.parallel.losses(batch, generator)
+        total = losses.total / self.settings.accumulate_steps
+        self.guard.watch(self.position.step + 1, losses, batch.names)
+        self.precision.scaler.scale(total).backward()
         return losses
 
     def _end_epoch(self, epoch: int, progress: TrainingProgress) -> None:
