@@ -54,7 +54,8 @@ def test_too_far_is_blue_and_too_near_is_red(dataset):
 def test_aligned_scores_are_shown_on_aligned_depth(dataset):
     def ratio(looks) -> float:
         seen = looks.see(dataset.name(0))
-        return float(np.median((seen.depth / seen.truth)[seen.truth > 0]))
+        counted = seen.truth > 0
+        return float(np.median(seen.depth[counted] / seen.truth[counted]))
 
     metres, aligned = (looks_at(dataset, (1.3, 0.7, 1.0), column) for column in ("un-aligned", "aligned"))
     assert ratio(metres) == pytest.approx(1.3, 0.01) and ratio(aligned) == pytest.approx(1.0, 0.01)
