@@ -79,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             refuse_to_start_again(config.run)
         with only_run_of_its_name(config.run, console) if processes.is_main else nullcontext():
             with processes.in_turn():
-                refuse_misspelt_resume(config.run)
+                if processes.is_main:  # other machines need not see the folders of runs
+                    refuse_misspelt_resume(config.run)
                 refuse_what_is_not_there(config)
                 config = with_data(config)
             return train(config, console, processes)
