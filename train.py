@@ -83,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             refuse_to_start_again(asked.run)
         with only_run_of_its_name(asked.run, console) if processes.is_main else nullcontext():
             with processes.in_turn():
-                refuse_misspelt_resume(asked.run)
+                if processes.is_main:  # other machines need not see the folders of runs
+                    refuse_misspelt_resume(asked.run)
                 refuse_what_is_not_there(asked)
                 config = with_data(asked)
             return train(asked, config, console, processes)

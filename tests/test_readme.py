@@ -6,6 +6,8 @@ import importlib
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,7 @@ from tests.evaluation.kitti_files import write_kitti_raw
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+LAUNCHED = list(dict.fromkeys(re.findall(r"`(torchrun [^`]*)`", README)))
 TABLE = list(dict.fromkeys(re.findall(r"`(python [^`]*)`", README)))
 SCRIPTS = {
     "train.py": train.main,
@@ -152,6 +155,19 @@ def test_every_command_of_the_table_runs(command, places, small_drive, small_roo
     assert SCRIPTS[script](words) == 0
 
 
+@pytest.mark.parametrize("command", LAUNCHED)
+def test_every_command_that_starts_processes_runs(command, places, tmp_path):
+    """With two of them."""
+    words = [places.get(word, word) for word in shlex.split(command)[1:]]
+    words[words.index("--nproc_per_node") + 1] = "2"
+    words[words.index("train.py")] = str(ROOT / "train.py")
+    options = [*SMALLER["train.py"].split(), "--log_dir", str(tmp_path)]
+    launch = [sys.executable, "-m", "torch.distributed.run", *words, *options]
+    ended = subprocess.run(launch, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("best checkpoint: ") == 1
+
+
 def test_the_readme_opens_with_the_two_commands_that_need_nothing_before_them():
     start = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python "
     assert BLOCKS[0].strip() == start + "train.py --frame_ids 0 -1 1 --use_stereo"
@@ -165,7 +181,7 @@ def test_ci_runs_the_readmes_test_command():
 
 
 def test_the_table_was_found():
-    assert len(TABLE) >= 10
+    assert len(TABLE) >= 10 and len(LAUNCHED) == 1
     assert {command.split()[1] for command in TABLE} >= set(SCRIPTS)
 
 

@@ -262,8 +262,9 @@ def _too_few_samples(samples: int, settings: OptimizerConfig) -> UserError:
 
 def _refuse_differences(processes: Processes, options: dict[str, Any]) -> None:
     """Machines that see other data under the same path would train on something that nobody asked for."""
+    paths = frozenset({"data_path", "split", "log_dir"})  # what is made on first use lies in a home, as others call it
     of_main = processes.from_main(lambda: options)
-    for rank, found in enumerate(processes.gather(changed_options(of_main, options, frozenset()))):
+    for rank, found in enumerate(processes.gather(changed_options(of_main, options, paths))):
         if found:
             raise UserError(
                 f"process {rank} of {processes.count} would train with something else than process 0: "

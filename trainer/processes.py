@@ -124,7 +124,7 @@ class Processes:
         """All processes do what is within: the main one first, then the first of each machine, then the others.
 
         So files that are made on first use are made once, whether the machines share their disk or not. How long
-        that takes does not matter. Raises Ended as soon as a process that is waited for has ended the run.
+        that takes does not matter; all leave together. Raises Ended as soon as one of them has ended the run.
         """
         if self.alone:
             yield
@@ -137,8 +137,12 @@ class Processes:
         yield
         if self.local_rank == 0:
             store.set(f"{turn} done by {self.rank}", "")
+        if store.add(f"{turn} done", 1) == self.count:
+            store.set(f"{turn} done by all", "")
+        self._wait(store, f"{turn} done by all")
 
     def _wait(self, store: dist.Store, key: str) -> None:
+        """Without a limit, but not for one that has ended."""
         pause = 0.01
         while not store.check([key]):
             self.board.look()

@@ -37,7 +37,8 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(self.length, generator=generator).tolist()
+        order = torch.randperm(self.length, generator=generator)
         for batch in range(self.first_batch, len(self)):
             start = batch * self.batch_size
-            yield [(self.epoch, order[start + position]) for position in self.share]
+            chosen = order[start + self.share.start : start + self.share.stop].tolist()
+            yield [(self.epoch, index) for index in chosen]

@@ -28,6 +28,6 @@ def share_threads(processes: Processes, device: torch.device) -> str | None:
     if told is None or torch.get_num_threads() == cores:
         return None
     return (
-        f"each of the {processes.local_count} processes of a machine computes with {torch.get_num_threads()} of "
-        f"{cores} cores that it could have; OMP_NUM_THREADS={cores} before torchrun gives it them"
+        f"each process computes with {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}, but has "
+        f"{cores} core{'s' * (cores > 1)} to itself: OMP_NUM_THREADS={cores} before torchrun makes that {cores}"
     )

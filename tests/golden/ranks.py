@@ -64,24 +64,29 @@ def start(
     folder: Path,
     work: Callable[..., int | None],
     *args: object,
+    machines: int = 1,
     store: dist.TCPStore | None = None,
     **environment: str,
 ) -> Ranks:
     """Call `work(*args)` in so many processes, each of which ends as a script does; `work` is a module's function.
 
-    `store`: of a launcher that starts them again.
+    `machines`: as if they were on so many. `store`: of a launcher that starts them again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for rank in range(count):
         for stream in ("out", "err"):
             (folder / f"{stream}{rank}.txt").write_text("")
     store = store or dist.TCPStore(ADDRESS, 0, is_master=True, wait_for_workers=False)
+    here = count // machines
     told = {
-        "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": ADDRESS,
+        "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(here), "MASTER_ADDR": ADDRESS,
         "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True", **environment,
     }  # fmt: skip
     processes = [
-        _CONTEXT.Process(target=_enter, args=(folder, {**told, "RANK": str(rank), "LOCAL_RANK": str(rank)}, work, args))
+        _CONTEXT.Process(
+            target=_enter,
+            args=(folder, {**told, "RANK": str(rank), "LOCAL_RANK": str(rank % here)}, work, args),
+        )
         for rank in range(count)
     ]
     for process in processes:

@@ -126,13 +126,15 @@ def struck(folder: Path, rank: int, step: int, what: str, changes: Changes) -> N
 
 def in_turn(folder: Path, ends: str) -> None:
     """Each process says when it was its turn; the main one may end before."""
-    with launched() as processes, processes.in_turn():
-        if processes.is_main and ends == "bad option":
-            raise UserError("--colour blue is not known")
-        if processes.is_main and ends == "help":
-            raise SystemExit(0)
-        time.sleep(0.1 * processes.is_main)
-        (folder / f"turn{processes.rank}").write_text(str(time.monotonic()))
+    with launched() as processes:
+        with processes.in_turn():
+            if processes.is_main and ends == "bad option":
+                raise UserError("--colour blue is not known")
+            if processes.is_main and ends == "help":
+                raise SystemExit(0)
+            time.sleep(0.1 if processes.local_rank == 0 else 0.05)
+            (folder / f"turn{processes.rank}").write_text(str(time.monotonic()))
+        (folder / f"left{processes.rank}").write_text(str(time.monotonic()))
 
 
 def other_data(folder: Path) -> None:

@@ -10,11 +10,14 @@ import ranks
 import torch
 
 from selfsup_depth.checkpoints import load_checkpoint
+from selfsup_depth.config import RunConfig
 from selfsup_depth.errors import UserError
 from tests.trainer import rank_work
-from trainer.processes import from_environment, patience
+from trainer.loop import choose_device
+from trainer.processes import Processes, from_environment, patience
 from trainer.sampler import EpochSampler, share
 from trainer.seeds import dropout_seed, noise_seed
+from trainer.threads import cores_of_process, share_threads
 
 UNEVEN = {"batch_size": 5, "num_epochs": 2, "accumulate_steps": 2}  # shares of 2 and 3 samples; 2 steps an epoch
 
@@ -109,8 +112,12 @@ def test_a_run_of_two_that_was_killed_goes_on_with_as_many_and_with_fewer(count,
     ended = ranks.start(2, cut, rank_work.struck, cut, 0, 7, "SIGKILL", changes).wait()
     assert ended[0].status == -9
     assert load_checkpoint(cut / "toy" / "models" / "last").meta.step == 6
+    both = train(tmp_path / "both", 2, "counting", changes)
     changes["run"]["resume"] = True
-    assert_close(uninterrupted, train(cut, count, "counting", changes)[0])
+    resumed = train(cut, count, "counting", changes)
+    assert_close(uninterrupted, resumed[0])
+    if count == 2:
+        assert_close(both[0], resumed[0], tolerance=0)
     last, same = lines(tmp_path / "whole")[-1], lines(cut)[-1]
     assert (last["kind"], last["step"]) == (same["kind"], same["step"])
     assert same["score"] == pytest.approx(last["score"], rel=1e-6)
@@ -197,10 +204,13 @@ def test_processes_that_are_started_again_find_nothing_of_the_first(count, tmp_p
     assert [each.status for each in ended] == [0] * count, ended
 
 
-def test_the_main_process_takes_its_turn_first(tmp_path):
-    ranks.run(3, tmp_path, rank_work.in_turn, tmp_path, "")
-    first, *others = (float((tmp_path / f"turn{rank}").read_text()) for rank in range(3))
-    assert first < min(others)
+def test_the_main_process_takes_its_turn_first_then_the_first_of_each_machine(tmp_path):
+    ended = ranks.start(4, tmp_path, rank_work.in_turn, tmp_path, "", machines=2).wait()
+    assert [each.status for each in ended] == [0] * 4, ended
+    turns, left = ([float((tmp_path / f"{when}{rank}").read_text()) for rank in range(4)] for when in ("turn", "left"))
+    assert turns[0] < min(turns[1], turns[2])
+    assert turns[2] < turns[3]
+    assert max(turns) < min(left)
 
 
 @pytest.mark.parametrize(("ends", "status"), [("bad option", 2), ("help", 0)])
@@ -227,6 +237,44 @@ def test_a_timeout_that_is_no_number_of_seconds_is_refused(monkeypatch):
     monkeypatch.setenv("SELFSUP_DEPTH_TIMEOUT", "soon")
     with pytest.raises(UserError, match="SELFSUP_DEPTH_TIMEOUT=soon: expected the seconds"):
         patience()
+
+
+@pytest.fixture
+def eight_cores(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_processes_share_the_cores_of_their_machine(eight_cores, monkeypatch):
+    two = Processes(rank=3, count=4, local_rank=1, local_count=2)
+    assert cores_of_process() == 8
+    assert cores_of_process(two) == 4
+    assert cores_of_process(Processes(count=20, local_count=20)) == 1
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert share_threads(two, torch.device("cpu")) is None
+    assert torch.get_num_threads() == 4
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # by torchrun, or by the user: nobody knows
+    told = share_threads(two, torch.device("cpu"))
+    assert told.startswith("each process computes with 1 thread, but has 4 cores to itself: OMP_NUM_THREADS=4 before")
+    assert torch.get_num_threads() == 1
+    assert share_threads(two, torch.device("cuda")) is None
+    assert share_threads(Processes(), torch.device("cpu")) is None
+
+
+def test_each_process_of_a_machine_has_its_own_gpu(monkeypatch):
+    chosen = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.set_device", chosen.append)
+    two = Processes(rank=3, count=4, local_rank=1, local_count=2)
+    assert choose_device(RunConfig(), two) == torch.device("cuda", 1)
+    assert chosen == [1]
+    assert choose_device(RunConfig(no_cuda=True), two) == torch.device("cpu")
+    with pytest.raises(UserError, match=r"started 4 processes on a machine with 2 GPU\(s\).* --nproc_per_node"):
+        choose_device(RunConfig(), Processes(count=4, local_count=4))
 
 
 def test_one_process_of_a_launcher_is_like_none(monkeypatch):
