@@ -152,6 +152,27 @@ def test_ctrl_c_keeps_what_the_gpu_has_predicted(batches_ahead, monkeypatch, pre
     assert len(list((tmp_path / "out").glob("*.json"))) == 6
 
 
+def test_a_full_disk_is_told_though_ctrl_c_came_first(monkeypatch, predict, photos):
+    network, calls, stopped = TorchEngine.__call__, [], threading.Event()
+
+    def interrupted(self, images):
+        calls.append(len(images))
+        if len(calls) == 4:
+            stopped.set()
+            raise KeyboardInterrupt
+        return network(self, images)
+
+    def full(path, picture):
+        if path.name.startswith("2"):
+            stopped.wait(10)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TorchEngine, "__call__", interrupted)
+    written_by(monkeypatch, full)
+    with pytest.raises(UserError, match=r"stopped by Ctrl-C, 2 depth maps are in .*, but .*No space left on device"):
+        predict(photos)
+
+
 def test_a_batch_larger_than_memory_names_the_size_that_fits(batches_ahead, monkeypatch, predict, photos):
     network = TorchEngine.__call__
 
