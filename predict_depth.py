@@ -21,6 +21,7 @@ with cli.quiet_ctrl_c():
 
     from selfsup_depth.checkpoints import CheckpointMeta
     from selfsup_depth.datasets.request import FootageOptions
+    from selfsup_depth.errors import UserError
     from selfsup_depth.prediction.cameras import PictureCameras
     from selfsup_depth.prediction.engines import EngineRequest, build_engine
     from selfsup_depth.prediction.formats import CLOUD, CloudLimits
@@ -61,8 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             task = progress.add_task("predicting", total=total)
             run(lambda: progress.advance(task))
     except KeyboardInterrupt:
+        kept = f"{results.ledger.written} depth maps are in {plan.folder}"
+        if results.failure is not None:
+            raise UserError(f"{cli.STOPPED}, {kept}, but {results.failure}") from results.failure
         if not source.is_live:
-            kept = f"{results.ledger.written} depth maps are in {plan.folder}"
             raise KeyboardInterrupt(f"{cli.STOPPED}: {kept}") from None
     tally = run.tally
     print_summary(plan, results.ledger, tally, meta)

@@ -63,7 +63,7 @@ class TargetImages(Dataset[Tensor]):
     """The target images [3, H, W] uint8 of a data set, at the size it was built for."""
 
     def __init__(self, dataset: ViewDataset) -> None:
-        self.dataset = dataset
+        self.dataset = dataset.recorded()  # without depth, which has a reader of its own
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -29,6 +28,7 @@ class Results:
 
     def __init__(self, plan: Plan, origin: Origin) -> None:
         self.ledger = Ledger()
+        self.failure: UserError | None = None  # to complete them after something else ended the block
         self._is_of_one_camera = False  # of a video or a webcam, whose frames have no sidecars of their own
         self._plan, self._origin = plan, origin
         self._video = SideBySideVideo(plan.video, plan.fps) if plan.video else None
@@ -41,11 +41,12 @@ class Results:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        try:
             self._complete()
-            return
-        with suppress(UserError):  # what ended the block is told, not what came of it
-            self._complete()
+        except UserError as failure:
+            if kind is None:
+                raise
+            self.failure = failure  # what ended the block goes first
 
     def add(self, frame: Frame, picture: DepthPicture) -> None:
         """Write one picture's files, in threads.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import signal
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from selfsup_depth import overlap
+from selfsup_depth.datasets.kitti import KittiRaw
 from selfsup_depth.errors import UserError
 from selfsup_depth.evaluation import predictions, run_evaluation
 from selfsup_depth.evaluation.accumulator import ScoreAccumulator
@@ -44,6 +46,23 @@ class Reds(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         return torch.full((3, 4, 8), 10 * index + 5, dtype=torch.uint8)
+
+
+class AskedForCtrlC(Dataset[Tensor]):
+    """White where the process that loads it leaves Ctrl-C to another one."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.full((3, 4, 8), 255 * (signal.getsignal(signal.SIGINT) is signal.SIG_IGN), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_ctrl_c_is_answered_by_the_main_process_alone(workers):
+    model = RedModel(height=4, width=8)
+    for map_ in predict_inverse_depths(model, AskedForCtrlC(), PredictionSettings(num_workers=workers)):
+        assert map_.mean() == pytest.approx(1 / 255 if workers else 1)
 
 
 def test_rows_keep_the_lists_order_whichever_image_is_scored_first(data: Path, monkeypatch):
@@ -131,6 +150,13 @@ def test_maps_of_a_file_are_unpacked_ahead_and_in_order(tmp_path: Path, data: Pa
         counted = PROTOCOLS["eigen"].valid_mask(depths[number])
         predicted = depth_of(int(line.split()[1]))[counted]
         assert row.ratio == pytest.approx((2.0 + number) / np.median(predicted), rel=1e-5)
+
+
+def test_a_data_sets_depth_is_read_once(data: Path, monkeypatch):
+    read, depth = [], KittiRaw.depth
+    monkeypatch.setattr(KittiRaw, "depth", lambda self, item: read.append(item.frame) or depth(self, item))
+    run(RedModel(), **small(eval_stereo=True))
+    assert read == [int(line.split()[1]) for line in LINES]
 
 
 def test_what_is_wrong_with_a_map_is_said_in_its_place(tmp_path: Path, data: Path):

@@ -15,6 +15,7 @@ import torch
 from selfsup_depth import overlap
 from selfsup_depth.errors import UserError
 from selfsup_depth.prediction import image_files, results, run
+from selfsup_depth.prediction.colours import SteadyRange
 from selfsup_depth.prediction.engines import TorchEngine
 from selfsup_depth.prediction.formats import FORMATS
 
@@ -67,6 +68,25 @@ def test_steady_colours_and_smoothing_do_not_depend_on_batches(batches_ahead, pr
         np.testing.assert_allclose(other, one, rtol=1e-6)
     videos = [(tmp_path / f"out{batch}" / "photos_side_by_side.mp4").read_bytes() for batch in (1, 4)]
     assert videos[0] == videos[1]
+
+
+def test_colours_of_a_sequence_follow_slowly_from_cut_to_cut(batches_ahead, monkeypatch, predict, tmp_path, save, ramp):
+    brightnesses = (60, 70, 80, 240, 250)  # a cut before the fourth
+    for number, brightness in enumerate(brightnesses):
+        save(tmp_path / "photos" / f"{number}.png", ramp // 16 + brightness - 15)
+    colours, add = [], results.Results.add
+
+    def watched_add(self, frame, picture):
+        colours.append((picture.colours, picture.depth))
+        add(self, frame, picture)
+
+    monkeypatch.setattr(results.Results, "add", watched_add)
+    assert predict(tmp_path / "photos", "--outputs", "side_by_side", "--batch_size", 2) == 0
+    expected = SteadyRange()
+    for number, (found, depth) in enumerate(colours):
+        wanted = expected.next(depth, is_cut=number in (0, 3))
+        assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), rel=1e-5)
+    assert len(colours) == len(brightnesses)
 
 
 def test_a_gpu_has_its_next_batch_before_the_last_ones_files_are_asked_for(monkeypatch, predict, photos):
@@ -130,6 +150,27 @@ def test_ctrl_c_keeps_what_the_gpu_has_predicted(batches_ahead, monkeypatch, pre
     with pytest.raises(KeyboardInterrupt, match="6 depth maps are in"):
         predict(photos, "--batch_size", 2)
     assert len(list((tmp_path / "out").glob("*.json"))) == 6
+
+
+def test_a_full_disk_is_told_though_ctrl_c_came_first(monkeypatch, predict, photos):
+    network, calls, stopped = TorchEngine.__call__, [], threading.Event()
+
+    def interrupted(self, images):
+        calls.append(len(images))
+        if len(calls) == 4:
+            stopped.set()
+            raise KeyboardInterrupt
+        return network(self, images)
+
+    def full(path, picture):
+        if path.name.startswith("2"):
+            stopped.wait(10)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TorchEngine, "__call__", interrupted)
+    written_by(monkeypatch, full)
+    with pytest.raises(UserError, match=r"stopped by Ctrl-C, 2 depth maps are in .*, but .*No space left on device"):
+        predict(photos)
 
 
 def test_a_batch_larger_than_memory_names_the_size_that_fits(batches_ahead, monkeypatch, predict, photos):
