@@ -36,7 +36,7 @@ class HeldImages:
     def read_into(self, view: SplitLine, out: Tensor) -> tuple[int, int]:
         """As `ViewSource.read_into`."""
         row = self.rows[view]
-        out.copy_(self.image(row))
+        out.numpy()[...] = self.image(row).numpy()
         return self.stored[row]
 
     def image(self, row: int) -> Tensor:

@@ -38,6 +38,9 @@ def what_to_ask(name: str, trees) -> dict:
         "prepared": lambda: {
             "data_path": prepare_pairs(trees.root / "set", trees.stereo_folder(parts=("train", "val")))
         },
+        "shards": lambda: {
+            "data_path": prepare_pairs(trees.root / "set", trees.stereo_folder(parts=("train", "val")), tar_quality=95)
+        },
         "video": lambda: {"data_path": prepare_video(trees.root / "set")},
         "motorcycle": lambda: {},
     }

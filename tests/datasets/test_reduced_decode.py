@@ -26,7 +26,7 @@ PICTURES = {
 def decoded(monkeypatch) -> list[str]:
     """Files that were decoded whole."""
     whole: list[str] = []
-    monkeypatch.setattr(module, "read_image", lambda path: whole.append(path) or read_image(path))
+    monkeypatch.setattr(module, "read_image", lambda path, content: whole.append(path) or read_image(path, content))
     return whole
 
 
