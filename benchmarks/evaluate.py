@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from benchmarks.loader import RECORDED, write_footage
+from benchmarks.loader_footage import RECORDED, write_footage
 from benchmarks.measuring import Timing, add_options, clock_of, measure, plot_ratios, table, tell, write_json
 from benchmarks.published_serving import (
     PublishedNetwork,

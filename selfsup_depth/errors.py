@@ -18,5 +18,6 @@ class UserError(ValueError):
         # a loader worker's error is made anew in the main process, from its whole traceback as text
         if message.startswith("Caught UserError in DataLoader worker"):
             message = message.rsplit("errors.UserError: ", 1)[-1].strip()
+        remedy = remedy.removesuffix(".")
         self.found, self.cause, self.remedy = message, cause, remedy
         super().__init__(f"{message}: {remedy}." if remedy else message)

@@ -233,11 +233,11 @@ def test_the_teacher_size_is_passed_on(asked: str, expected: object, monkeypatch
         return Counting()
 
     monkeypatch.setattr("selfsup_depth.tutors.load_teacher", load)
-    settings = DistillConfig(distill="dpt_hybrid", teacher_size=asked)
+    settings = DistillConfig(distill="dpt_hybrid", teacher_size=asked, teacher_precision="bf16")
     build_tutor(settings, CPU)
-    assert given == {"name": "dpt_hybrid", "device": CPU, "size": expected}
-    monkeypatch.setattr("selfsup_depth.tutors.told_by_files", lambda name, *, size: (name, size))
-    assert tutor_info(settings) == ("dpt_hybrid", expected)
+    assert given == {"name": "dpt_hybrid", "device": CPU, "size": expected, "precision": "bf16"}
+    monkeypatch.setattr("selfsup_depth.tutors.told_by_files", lambda name, **asked: (name, asked))
+    assert tutor_info(settings) == ("dpt_hybrid", {"size": expected, "precision": "bf16"})
 
 
 def test_true_depth_is_known_by_its_name() -> None:

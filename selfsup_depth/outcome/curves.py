@@ -40,15 +40,19 @@ KINDS = {"validation": "validation ", "train": ""}
 _NOT_CURVES = frozenset({"kind", "step", "epoch"})
 
 
-def curves(log: Sequence[Mapping[str, Any]]) -> tuple[Chart, ...]:
-    """Every number of the log over the steps: validation first, then losses, health and speed as they were logged."""
+def curves(log: Sequence[Mapping[str, Any]], length: str = "metres") -> tuple[Chart, ...]:
+    """Every number of the log over the steps: validation first, then losses, health and speed as they were logged.
+
+    Args:
+        length: what lengths of the true depth are in.
+    """
     charts: dict[str, list[Line]] = {}
     units: dict[str, str] = {}
     for kind, prefix in KINDS.items():
         for name, line in _lines(log, kind).items():
             title = f"{prefix}{_chart_of(name)}"
             charts.setdefault(title, []).append(line)
-            units[title] = unit_of(name)
+            units[title] = unit_of(name).replace("metres", length)
     return tuple(Chart(title, tuple(lines), units[title]) for title, lines in charts.items())
 
 

@@ -63,11 +63,16 @@ def gather(
         galleries=galleries,
         clouds=tuple(clouds(looks, list(frames) or in_space, method)),
         clouds_note=f"Depth in {looks.unit}; points at depth edges of the prediction are left out.",
-        charts=curves(run.log),
+        charts=curves(run.log, length=_lengths(looks)),
         images=image_table(summary) if summary else None,
         details=_details(run, looks, summary),
         options=_options(run.config),
     )
+
+
+def _lengths(looks: Looks) -> str:
+    """What lengths of the true depth are in."""
+    return "metres" if looks.protocol is None or looks.protocol.metric else "units of the true depth"
 
 
 def _galleries(looks: Looks, masks: AutoMasks) -> tuple[tuple[Gallery, ...], list[str]]:

@@ -65,7 +65,7 @@ def test_protocol_of_a_data_sets_own_depth():
     assert protocol_of_dataset("kitti").name == "kitti_lidar"  # "eigen" is one list with one published truth
     assert protocol_of_dataset("stereo_folder").crop is GARG_CROP
     assert protocol_of_dataset("simsin").max_depth == 10
-    made_of_another = {"prepared", "video"}  # whose protocol is that of what they were made from
+    made_of_another = {"prepared", "shards", "video"}  # whose protocol is that of what they were made from
     for dataset in set(DATASETS) - {"kitti_odom", "unisin"} - made_of_another:
         assert protocol_of_dataset(dataset).ground_truth == "dataset"
     for dataset in ("kitti_odom", "unisin"):

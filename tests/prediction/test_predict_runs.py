@@ -286,7 +286,7 @@ def test_a_picture_without_a_camera_keeps_its_other_files(predict, tmp_path, sav
     assert list(read_json(out / "a.json")["outputs"]) == ["npy", "ply"]
     assert cv2.VideoCapture(str(out / "photos_side_by_side.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 2
     errors = capsys.readouterr().err
-    assert "b.png has 48x64, another shape" in errors
+    assert "b.png has 48x64, the same shape turned by a quarter" in errors
     assert "error: 2 of 2 written, 1 of them without a point cloud" in errors
     assert len(read_json(out / "photos_side_by_side.json")["left_out"]) == 1
 

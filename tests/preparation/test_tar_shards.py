@@ -18,7 +18,6 @@ from selfsup_depth.datasets import DatasetRequest, Shards
 from selfsup_depth.datasets.tar_members import decode_into, encode_image
 from selfsup_depth.errors import UserError
 from selfsup_depth.preparation.config import OutputConfig
-from selfsup_depth.preparation.output import VERSION
 from selfsup_depth.preparation.run import Task, prepare
 from selfsup_depth.preparation.tar_shards import TarShard
 from selfsup_depth.preparation.tasks import as_tar_shards
@@ -76,7 +75,6 @@ def test_a_set_of_another_quality_is_another_set(videos, tmp_path):
         with pytest.raises(UserError, match="holds a set prepared"):
             prepare(other, tmp_path / "set", QUIET)
     assert not prepare(as_tar_shards(task, 95), tmp_path / "set", QUIET)
-    assert VERSION == 1  # arrays that were prepared before there were shards are still taken as they are
     assert "shards" not in task.contents.options
 
 

@@ -119,7 +119,7 @@ def test_the_camera_of_stereo_is_not_guessed(tmp_path):
 def test_check_data_looks_at_the_guess(frames, tmp_path, capsys):
     asked = ["--dataset", "folder", "--data_path", str(frames), *SMALL[:4], "--output_directory", str(tmp_path / "out")]
     assert check_data.main(asked) == 1
-    assert re.search(r"error intrinsics: .*calib.json is missing .*--learn_intrinsics", capsys.readouterr().out)
+    assert re.search(r"(?s)error intrinsics: .*calib.json is missing .*--learn_intrinsics", capsys.readouterr().out)
     check_data.main([*asked, "--learn_intrinsics"])
     assert "error intrinsics" not in capsys.readouterr().out
     (row,) = [

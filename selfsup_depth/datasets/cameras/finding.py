@@ -123,5 +123,5 @@ def _nothing_found(places: list[Path], image: Path | None, size: tuple[int, int]
         '"baseline_m": 0.12, "pixel_origin": "centre"} (baseline_m only of a stereo pair; centre: as OpenCV counts), '
         "give a file of OpenCV's or ROS's calibration with --calibration, or the horizontal field of view in degrees "
         "with --fov, e.g. --fov 60; if nobody knows it, and of one camera, check, prepare and train with "
-        "--learn_intrinsics, which starts from a guess."
+        "--learn_intrinsics, which starts from a guess",
     )

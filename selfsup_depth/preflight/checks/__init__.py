@@ -44,10 +44,12 @@ CHECKS: dict[str, Check] = {
     "bit_depth": Check("Files", "8 bits a channel?", files.bit_depth),
     "animation": Check("Files", "One picture a file?", files.animation),
     "image_size": Check("Files", "All of one size?", files.image_size, quick=True),
-    "squeezed": Check("Files", "In about their own shape?", files.squeezed, quick=True, unless=("image_size",)),
+    "two_in_one": Check("Files", "One picture in each?", two_in_one.two_in_one, quick=True),
+    "squeezed": Check(
+        "Files", "In about their own shape?", files.squeezed, quick=True, unless=("two_in_one", "image_size")
+    ),
     "duplicate_files": Check("Files", "Every image there once?", files.duplicate_files),
     "exposure": Check("Files", "Neither black nor white?", files.exposure, quick=True),
-    "two_in_one": Check("Files", "One picture in each?", two_in_one.two_in_one, quick=True),
     "missing_partners": Check("Files", "A right image for every left one?", files.missing_partners, quick=True),
     "undecodable_frames": Check(
         "Files", "Can every frame be decoded?", video_recording.undecodable_frames, quick=True

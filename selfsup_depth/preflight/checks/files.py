@@ -144,13 +144,15 @@ def _is_another_shape(size: tuple[int, int], usual: tuple[int, int]) -> bool:
 def squeezed(footage: Footage) -> Result:
     """A training size of about the images' shape."""
     seen = [
-        (part.source.recorded_size or picture.stored_size, (part.source.request.width, part.source.request.height))
+        (picture, part.source.recorded_size or picture.stored_size, part.source.request)
         for part, reader in zip(footage.parts, footage.readers, strict=True)
         for picture in reader.pictures
     ]
     if not seen:
         return not_looked("no image could be read")
-    recorded, training = max(seen, key=lambda sizes: abs(math.log(stretch(*sizes))))
+    sizes = [(recorded, (request.width, request.height)) for _, recorded, request in seen]
+    worst = max(range(len(seen)), key=lambda index: abs(math.log(stretch(*sizes[index]))))
+    recorded, training = sizes[worst]
     times = stretch(recorded, training)
     saw = f"{recorded[0]}x{recorded[1]} at {training[0]}x{training[1]}: {times:.2f} times as wide as high"
     if not is_squeezed(recorded, training):
@@ -162,6 +164,7 @@ def squeezed(footage: Footage) -> Result:
             squeeze_in_words(recorded, training),
             "a size for images of another shape; the default is KITTI's",
             f"choose a size of about their shape: {fitting_in_words(recorded, training)}",
+            strip((named("as training sees it", seen[worst][0]),)),
         ),
     )  # fmt: skip
 

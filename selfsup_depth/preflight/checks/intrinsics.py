@@ -83,6 +83,7 @@ def known_camera(footage: Footage) -> Result:
             f"nothing told the camera when these images were prepared: {degrees:.0f} degrees across are a guess",
             "prepared with --learn_intrinsics, from footage without calibration",
             "train with --learn_intrinsics, or prepare the footage again with a calibration or --fov",
+            strip((named("prepared with a guess", pictures[0]),)),
         ),
     )  # fmt: skip
 
