@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from benchmarks.loader_footage import RECORDED, write_footage
+from benchmarks.loader_footage import RECORDED, write_walk
 from benchmarks.measuring import Timing, add_options, clock_of, measure, plot_ratios, table, tell, write_json
 from benchmarks.published_serving import (
     PublishedNetwork,
@@ -78,7 +78,7 @@ class Evaluation:
 
     def __init__(self, root: Path, options: argparse.Namespace) -> None:
         self.root, self.workers = root, options.workers
-        write_footage(root / "walk", options.images)
+        write_walk(root / "walk", options.images)
         self.files = sorted((root / "walk").glob("*.jpg"))
         lines = [f"- {number} l" for number in range(options.images)]
         (root / "lists").mkdir()

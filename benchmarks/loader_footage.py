@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,20 @@ def write_drive(root: Path, frames: int) -> Path:
     (root / "train_files.txt").write_text("\n".join(usable[:-2]))
     (root / "val_files.txt").write_text("\n".join(usable[-2:]))
     return root
+
+
+def write_walk(folder: Path, images: int) -> None:
+    """JPEGs of one camera that moves along a photograph, and its calibration: a folder of frames."""
+    folder.mkdir(parents=True)
+    height, width = RECORDED
+    wide = Image.fromarray(skimage.data.coffee()).resize((width + 8 * images, 2 * height), Image.Resampling.LANCZOS)
+    grain = np.random.default_rng(0).normal(0, 4, (*RECORDED, 3))
+    for frame in range(images):
+        view = np.asarray(wide.crop((8 * frame, frame, 8 * frame + width, frame + height)), dtype=np.float32)
+        picture = Image.fromarray(np.clip(view + grain, 0, 255).astype(np.uint8))
+        picture.save(folder / f"{frame:06d}.jpg", quality=92)
+    camera = {"image_width": width, "image_height": height, "fx": 720.0, "fy": 720.0, "cx": width / 2, "cy": height / 2}
+    (folder / "calib.json").write_text(json.dumps(camera | {"pixel_origin": "corner"}))
 
 
 def scan(random: np.random.Generator) -> np.ndarray:

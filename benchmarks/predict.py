@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.loader import write_footage
+from benchmarks.loader_footage import write_walk
 from benchmarks.measuring import Timing, add_options, clock_of, measure, plot_ratios, table, tell, write_json
 from benchmarks.published_serving import (
     PublishedNetwork,
@@ -78,7 +78,7 @@ class Prediction:
 
     def __init__(self, root: Path, options: argparse.Namespace) -> None:
         self.root, self.outputs = root, tuple[OutputName, ...](options.outputs)
-        write_footage(root / "walk", options.images)
+        write_walk(root / "walk", options.images)
         self.files = sorted((root / "walk").glob("*.jpg"))
         self.folder = write_checkpoint(root / "weights", options.encoder, options.height, options.width)
         self.published = PublishedNetwork(self.folder)

@@ -92,8 +92,13 @@ def _moment(reader: PictureReader, item: SplitLine, frame_ids: Sequence[FrameId]
     except UserError as error:
         reader.refused[target.path] = error
     try:
-        depth = source.depth(item) if source.has_depth(item) else None
+        depth = _known(source.depth(item)) if source.has_depth(item) else None
     except UserError as error:
         reader.unreadable_depth[target.place] = error
     transform = None if transform is None else transform.double()
     return Moment(item, reader, target, stereo, before, after, transform, depth)
+
+
+def _known(depth: np.ndarray | None) -> np.ndarray | None:
+    """A map in which everything that is no depth (NaN, infinite, negative) is 0."""
+    return None if depth is None else np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))

@@ -288,11 +288,31 @@ def one_in(number: int, depth: np.ndarray) -> np.ndarray:
     return np.where(np.arange(depth.size).reshape(depth.shape) % number == 0, depth, 0)
 
 
+def towards_a_wall() -> list[np.ndarray]:
+    """What the camera would see if it looked to the side of the street."""
+    turn = np.eye(4)[:, [2, 1, 0, 3]] * [-1, 1, 1, 1]
+    return [render(pose @ turn)[1] for pose in drive().poses]
+
+
 DEPTH = {
     "depth in millimetres": Fault("depth_unit", "millimetres read as", lambda: with_depth(lambda d: 1000 * d)),
     "depth in centimetres": Fault("depth_unit", "centimetres read as", lambda: with_depth(lambda d: 100 * d)),
     "SUN3D's bits not turned": Fault("depth_encoding", "8 times too large", lambda: coded(turned_left, 8.0)),
     "bits turned without need": Fault("depth_encoding", "plain 16-bit", lambda: coded(turned_right, 60.0)),
+    "depth upside down": Fault("depth_registration", "upside down", lambda: with_depth(lambda d: d[::-1])),
+    "depth of scattered points, mirrored": Fault(
+        "depth_registration", "mirrored", lambda: with_depth(lambda d: one_in(7, d)[:, ::-1])
+    ),
+    "depth of scattered points, not projected": Fault(
+        "depth_registration", "moved by (-8", lambda: with_depth(lambda d: np.roll(one_in(7, d), 8, 1))
+    ),
+    "depth of other frames": Fault(
+        "depth_registration", "maps of other images", lambda: spoilt(depth=towards_a_wall())
+    ),
+    "inverse depth": Fault("depth_encoding", "disparity or inverse depth", lambda: with_depth(lambda d: 20 / d)),
+    "depth scaled to 8 bits": Fault(
+        "depth_encoding", "scaled to 8 bits", lambda: with_depth(lambda d: np.ceil(np.minimum(d, 60) * 4) / 4)
+    ),
     "depth shifted": Fault("depth_registration", "projected", lambda: with_depth(lambda d: np.roll(d, 8, 1))),
     "depth mirrored": Fault("depth_registration", "mirrored", lambda: with_depth(lambda d: d[:, ::-1])),
     "depth of another shape": Fault("depth_registration", "another camera", lambda: with_depth(lambda d: d[:, :200])),

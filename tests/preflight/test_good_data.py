@@ -57,6 +57,26 @@ def test_real_stereo_pairs(frame_ids, part):
     assert quick_check(dataset, (0.1, 100.0)) == []
 
 
+@road_stereo
+@pytest.mark.parametrize(
+    ("change", "check", "words"),
+    [
+        (lambda depth: depth[:, ::-1], "depth_registration", "maps that are mirrored"),
+        (lambda depth: depth[::-1], "depth_registration", "maps that are upside down"),
+        (lambda depth: np.roll(depth, 30, 1), "depth_registration", "not projected into it"),
+        (lambda depth: np.where(depth > 0, 30 / np.maximum(depth, 1e-6), 0), "depth_encoding", "inverse depth"),
+        (lambda depth: 1000 * depth, "depth_unit", "millimetres read as metres"),
+    ],
+)
+def test_faults_of_real_lidar_are_found(change, check, words):
+    request = DatasetRequest(192, 640, (0, "s"), DATA / "road_stereo", part="val")
+    dataset = build_dataset("stereo_folder", request)
+    read = dataset.source.depth
+    dataset.source.depth = lambda item: np.ascontiguousarray(change(read(item))).astype(np.float32)
+    findings = found_in(look_at_dataset(dataset, moments=8))
+    assert set(findings) == {check} and words in findings[check].cause
+
+
 def odometry_set(root: Path):
     lines = tuple(f"2 {frame} {side}" for frame in range(20) for side in "lr")
     return build_dataset("kitti_odom", DatasetRequest(192, 640, (0, -1, 1, "s"), root, lines=lines))
@@ -135,3 +155,20 @@ def test_points_of_another_reconstruction(tmp_path):
     finding = found_in(look_at_dataset(reconstruction(tmp_path, deeper=1.4)))["pose_scale"]
     assert finding.severity == "warning" and "points of another reconstruction" in finding.cause
     assert finding.number == pytest.approx(1 / 1.4, rel=0.15)
+
+
+@odometry
+def test_real_pairs_three_frames_apart_and_every_third_frame_are_found(linked_odometry):
+    sequence = linked_odometry / "sequences" / "02"
+    pictures = sorted((DATA / "kitti_odometry_02" / "sequences" / "02" / "image_3").iterdir())
+    (sequence / "image_3").unlink()
+    (sequence / "image_3").mkdir()
+    for late, early in zip(pictures[3:], pictures, strict=False):
+        os.symlink(late, sequence / "image_3" / early.name)
+    (linked_odometry / "poses" / "02.txt").unlink()
+    lines = tuple(f"2 {frame} l" for frame in range(17))
+    request = DatasetRequest(192, 640, (0, -3, 3, "s"), linked_odometry, lines=lines)
+    findings = found_in(look_at_dataset(build_dataset("kitti_odom", request), moments=8))
+    assert "partner 3 frames earlier" in findings["stereo_timing"].found
+    assert "move too far" in findings["frame_rate"].found
+    assert set(findings) == {"stereo_timing", "frame_rate"}

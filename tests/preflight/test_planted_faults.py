@@ -94,6 +94,21 @@ def test_copies_that_were_squeezed_to_a_size_of_training_are_asked_for_an_imposs
     assert bool(CHECKS["focal_ratio"].run(footage).findings) == is_found
 
 
+def test_whole_metres_are_coarse_and_no_turned_bits_although_they_are_multiples_of_8_millimetres():
+    found = found_in(look_at(with_depth(lambda depth: np.rint(np.minimum(depth, 60)))))
+    assert set(found) == {"depth_encoding"} and "8 bits" in found["depth_encoding"].cause
+
+
+def test_depth_that_is_not_a_number_infinite_or_negative_is_unknown_depth():
+    def holes(depth: np.ndarray) -> np.ndarray:
+        pattern = np.arange(depth.size).reshape(depth.shape) % 40
+        return np.select([pattern == 0, pattern == 1, pattern == 2], [np.nan, np.inf, -1.0], depth)
+
+    recording = with_depth(holes)
+    with np.errstate(all="raise"):
+        assert found_in(look_at(recording)) == {}
+
+
 @pytest.mark.parametrize("size", [(12, 40), (18, 18), (3, 5)])
 def test_pictures_too_small_to_match_are_no_trouble(size):
     noise = np.random.default_rng(0)

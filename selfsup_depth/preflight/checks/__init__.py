@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from selfsup_depth.preflight.checks import (
+    depth_encoding,
     depth_registration,
     depth_values,
     files,
@@ -108,15 +109,16 @@ CHECKS: dict[str, Check] = {
     "depth_coverage": Check("Depth", "Is there depth in the maps?", depth_values.depth_coverage),
     "depth_limit": Check("Depth", "Is unknown depth 0?", depth_values.depth_limit, unless=("depth_coverage",)),
     "depth_encoding": Check(
-        "Depth", "Decoded as it was stored?", depth_values.depth_encoding, unless=("depth_coverage",)
+        "Depth", "Decoded as it was stored?", depth_encoding.depth_encoding,
+        unless=("image_size", "stereo_sides", "stereo_timing", "depth_coverage"),
+    ),
+    "depth_registration": Check(
+        "Depth", "Of the image's pixels?", depth_registration.depth_registration, quick=True,
+        unless=("image_size", "stereo_sides", "stereo_timing", "depth_coverage", "depth_encoding"),
     ),
     "depth_unit": Check(
         "Depth", "In metres?", depth_values.depth_unit, quick=True,
-        unless=(*CAMERA, "stereo_timing", "baseline", "depth_coverage", "depth_encoding"),
-    ),
-    "depth_registration": Check(
-        "Depth", "Of the image's pixels?", depth_registration.depth_registration,
-        unless=("image_size", "stereo_sides", "depth_coverage", "depth_encoding"),
+        unless=(*CAMERA, "stereo_timing", "baseline", "depth_coverage", "depth_encoding", "depth_registration"),
     ),
     "focal_length": Check(
         "Poses", "Does the focal length fit them?", poses.focal_length, unless=(*CAMERA, "frame_order")

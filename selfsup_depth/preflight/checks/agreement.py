@@ -30,6 +30,7 @@ MAP_FACTORS = {
     5.0: "TUM's numbers (5000 a metre) read as millimetres", 0.2: "millimetres read as TUM's numbers (5000 a metre)",
     8.0: "SUN3D's bits not turned back", 3.90625: "millimetres read as KITTI's numbers (256 a metre)",
     0.256: "KITTI's numbers (256 a metre) read as millimetres",
+    0.00390625: "metres that were divided by 256, as if they were KITTI's 16-bit numbers",
     0.185: "network units (5.4 m on KITTI) instead of metres",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Do the edges of depth maps lie on edges of the images?"""
+"""Do depth maps lie on their images: the points of one on those of the other, edges on edges?"""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from selfsup_depth.preflight.checks.depth_values import NO_DEPTH
+from selfsup_depth.preflight.checks.depth_witnesses import (
+    EXPLAINED,
+    MOST_SPREAD,
+    TURNED,
+    WORTH_EXPLAINING,
+    Witnessed,
+    witnessed,
+)
 from selfsup_depth.preflight.drawing import as_array, draw_depth, named, overlay, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage, Moment
@@ -23,6 +31,11 @@ REACH = 14  # pixels of a picture about 350 wide, in each direction
 #: none. Drive and rooms have their best shift at 0 or 1 pixel.
 FURTHEST, CLEARLY = 2.5, 1.0
 SHAPE_TOLERANCE = 0.06
+NOT_PROJECTED = (
+    "depth of a sensor beside the camera that was not projected into it, a crop or resize of only one of them, or "
+    "image and depth of different times"
+)
+PROJECT = "project the depth into the colour camera with the calibration of both, and crop and resize both alike"
 
 
 @dataclass(frozen=True)
@@ -32,16 +45,22 @@ class _Edges:
 
 
 def depth_registration(footage: Footage) -> Result:
-    """Of all small shifts, and of the mirrored map, the one that was given fits the image best."""
+    """Of all small shifts, and of turned maps, the one that was given fits the image best."""
     maps = [moment for moment in footage.moments if moment.depth is not None]
     if not maps:
         return not_looked(NO_DEPTH)
     for moment in maps:
         if (shaped := _other_shape(moment)) is not None:
             return shaped
+    points = witnessed(footage)
+    misplaced = None if points is None else _misplaced(maps[len(maps) // 2], points)
+    if points is not None and misplaced is not None:
+        return bad(f"{points.spread():.3f} apart from {points.name} in log depth", misplaced)
     edges = [(moment, found) for moment in maps if (found := _edges(moment)) is not None]
+    if not edges and points is None:
+        return not_looked("scattered points, or maps without edges, and neither stereo nor poses to compare with")
     if not edges:
-        return not_looked("the maps are scattered points or have no edges")
+        return good("" if points is None else f"{points.spread():.3f} apart from {points.name} in log depth")
     scores = torch.stack([_scores(e) for _, e in edges]).mean(0)
     mirrored = torch.stack([_scores(_Edges(e.depth.flip(1), e.image)) for _, e in edges]).mean(0)
     deviation = float(scores.std())
@@ -57,6 +76,41 @@ def depth_registration(footage: Footage) -> Result:
     return bad(seen, _finding(edges[0][0], edges[0][1], (right, down), flipped))
 
 
+def _misplaced(moment: Moment, points: Witnessed) -> Finding | None:
+    """What the depth of single points says: turned, moved, or of other images; None: the maps are in their places."""
+    given = points.spread()
+    shift, left = points.best_shift()
+    turned = {how: points.spread(change) for how, change in TURNED.items()}
+    how = min(turned, key=lambda name: turned[name])
+    if given < WORTH_EXPLAINING:
+        return None
+    if turned[how] <= min(EXPLAINED * given, left):
+        found = f"depth by {points.name} fits the maps when they are {how}"
+        cause, remedy = f"maps that are {how}", "turn the maps back"
+    elif max(map(abs, shift)) > FURTHEST and left <= EXPLAINED * given:
+        scale = moment.target.stored_size[0] / moment.target.width
+        moved = f"({shift[0] * scale:+.0f}, {shift[1] * scale:+.0f})"
+        found = f"depth by {points.name} fits the maps best when they are moved by {moved} pixels"
+        cause, remedy = NOT_PROJECTED, PROJECT
+    elif given > MOST_SPREAD:
+        found = f"depth by {points.name} does not follow the maps, however they are turned or moved"
+        cause = "maps of other images (shifted numbers, other time stamps) or of another camera"
+        remedy = "check by which name or time a map belongs to an image, and to which camera of the rig"
+    else:
+        return None
+    return Finding(
+        "depth_registration", "warning" if cause == NOT_PROJECTED else "error", given, "spread of log depth",
+        f"a spread of log depth over that by {points.name} of at most {MOST_SPREAD:g}, and no better place",
+        f"{found} (spread {given:.3f}, then {min(left, turned[how]):.3f})", cause, remedy,
+        strip([named("image", moment.target), ("its depth, near is bright", _shown(moment))]),
+    )  # fmt: skip
+
+
+def _shown(moment: Moment) -> np.ndarray:
+    assert moment.depth is not None
+    return draw_depth(moment.depth, moment.target.width, moment.target.height)
+
+
 def _finding(moment: Moment, edges: _Edges, shift: tuple[int, int], flipped: bool) -> Finding:
     scale = moment.target.stored_size[0] / moment.target.width
     found = (
@@ -66,11 +120,8 @@ def _finding(moment: Moment, edges: _Edges, shift: tuple[int, int], flipped: boo
     return Finding(
         "depth_registration", "error" if flipped else "warning", float(np.hypot(*shift)) * scale, "pixels",
         f"the edges of depth on those of the image, to {FURTHEST * scale:.0f} pixels", found,
-        "mirrored maps" if flipped else
-        "depth of a sensor beside the camera that was not projected into it, a crop or resize of only one of them, or "
-        "image and depth of different times",
-        "mirror the maps back" if flipped else
-        "project the depth into the colour camera with the calibration of both, and crop and resize both alike",
+        "maps that are mirrored" if flipped else NOT_PROJECTED,
+        "turn the maps back" if flipped else PROJECT,
         strip([
             ("edges of depth (red) on the image", overlay(moment.target, edges.depth.bool().numpy())),
             ("image", as_array(moment.target)),
@@ -93,9 +144,7 @@ def _other_shape(moment: Moment) -> Result | None:
             "maps of the shape of their images", seen,
             "maps of another camera, or a crop of only one of them",
             "crop both alike, or project the depth into the colour camera",
-            strip([
-                named("image", moment.target), ("its depth, near is bright", draw_depth(moment.depth, width, height))
-            ]),
+            strip([named("image", moment.target), ("its depth, near is bright", _shown(moment))]),
         ),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Depth maps: do they say metres, of more than a few pixels, as they were meant to be decoded?"""
+"""Depth maps: can they be read, are there enough depths in them, in metres?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from selfsup_depth.preflight.checks.agreement import (
     map_over_stereo,
     poses_over_map,
 )
-from selfsup_depth.preflight.drawing import as_array, draw_depth, named, strip
+from selfsup_depth.preflight.drawing import draw_depth, named, strip
 from selfsup_depth.preflight.finding import Finding, Result, bad, good, not_looked
 from selfsup_depth.preflight.footage import Footage, Moment
 
@@ -25,16 +25,11 @@ LEAST_SPREAD = 0.01
 MOST_AT_LIMIT = 0.03
 #: Metres, the middle of a map: from a hand's breadth to an aerial view.
 NEAREST_MEDIAN, FARTHEST_MEDIAN = 0.03, 150.0
-#: Numbers that files count a metre by: millimetres, TUM, KITTI, tenths of a millimetre.
-COUNTS = (1000, 5000, 256, 10000)
-#: Part of neighbouring pixels whose depths differ by more than 15 %: at most 0.06 in KITTI, drive and rooms; 0.87 of a
-#: map whose lowest three bits became its highest ones.
-ROUGH, SMOOTH = 0.4, 0.2
 
 
 def depth_readable(footage: Footage) -> Result:
     """Every sampled map can be read."""
-    broken, maps = footage.unreadable_depth, _maps(footage)
+    broken, maps = footage.unreadable_depth, depth_maps(footage)
     if not broken and not maps:
         return not_looked(NO_DEPTH)
     seen = f"{len(maps)} maps read, {len(broken)} not"
@@ -56,7 +51,7 @@ def depth_readable(footage: Footage) -> Result:
 
 def depth_coverage(footage: Footage) -> Result:
     """Depth is known for enough pixels, and is not one number everywhere."""
-    maps = _maps(footage)
+    maps = depth_maps(footage)
     if not maps:
         return not_looked(NO_DEPTH)
     shares = [float((depth > 0).mean()) for _, depth in maps]
@@ -74,14 +69,14 @@ def depth_coverage(footage: Footage) -> Result:
             f"at least {LEAST_COVERAGE:.1%} of the pixels, spreading by {LEAST_SPREAD:g} or more", seen,
             "maps of another camera, a wrong invalid value, or a projection that misses the image" if empty
             else "an empty export, or a mask saved as depth",
-            "open one map and compare it with its image; write 0 where depth is unknown", _shown(moment, depth),
+            "open one map and compare it with its image; write 0 where depth is unknown", show_map(moment, depth),
         ),
     )  # fmt: skip
 
 
 def depth_limit(footage: Footage) -> Result:
     """'Unknown' is 0, not the largest number of the file."""
-    maps = _maps(footage)
+    maps = depth_maps(footage)
     if not maps:
         return not_looked(NO_DEPTH)
     known = np.concatenate([depth[depth > 0] for _, depth in maps] or [np.zeros(0)])
@@ -101,45 +96,14 @@ def depth_limit(footage: Footage) -> Result:
             f"at most {MOST_AT_LIMIT:.0%} at one largest value",
             f"{seen}; 95% of the others are below {rest:.4g} m",
             "the file's code for 'unknown' (65535, or the far plane of a renderer) was read as a depth",
-            "write 0 where depth is unknown", _shown(moment, np.where(depth == limit, 0, depth)),
-        ),
-    )  # fmt: skip
-
-
-def depth_encoding(footage: Footage) -> Result:
-    """16-bit values were neither left rotated by three bits (SUN3D stores them so) nor rotated without need."""
-    maps = _maps(footage)
-    counted = [(moment, depth, raw) for moment, depth in maps if (raw := _raw_values(depth)) is not None]
-    if not counted:
-        return not_looked(NO_DEPTH if not maps else "the maps are not made of 16-bit numbers")
-    raws = [raw for _, _, raw in counted]
-    rough = float(np.median([_roughness(raw) for raw in raws]))
-    rough_left = float(np.median([_roughness(_turned_left(raw)) for raw in raws]))
-    eighths = float(np.mean([(raw[raw > 0] & 7 == 0).mean() for raw in raws]))
-    seen = f"{rough:.0%} of neighbouring depths differ by 15%; {eighths:.0%} are multiples of 8"
-    needless, missing = rough > ROUGH and rough_left < SMOOTH, eighths > 0.9
-    if not (needless or missing):
-        return good(seen)
-    moment, depth, raw = counted[0]
-    fixed = (_turned_left(raw) if needless else _turned_right(raw)).astype(np.float32)
-    return bad(
-        seen,
-        Finding(
-            "depth_encoding", "error", 100 * (rough if needless else eighths), "% of the pixels",
-            "smooth depth in plain 16-bit numbers",
-            f"{seen}; {'turned back' if needless else 'turned right'} by three bits the maps are as expected",
-            "plain depth was decoded as SUN3D's, whose lowest three bits are stored as its highest" if needless else
-            "SUN3D's files, read as plain numbers: they are stored turned left by three bits, 8 times too large",
-            "read the files as plain 16-bit millimetres" if needless else "turn the 16-bit values right by three bits: "
-            "(v >> 3) | (v << 13)",
-            strip([("as read", _small(depth, moment)), ("with the bits turned", _small(fixed, moment))]),
+            "write 0 where depth is unknown", show_map(moment, np.where(depth == limit, 0, depth)),
         ),
     )  # fmt: skip
 
 
 def depth_unit(footage: Footage) -> Result:
     """The maps agree with stereo, or with poses; without either, they are possible."""
-    maps = _maps(footage)
+    maps = depth_maps(footage)
     if not maps:
         return not_looked(NO_DEPTH)
     by_stereo, by_poses = map_over_stereo(footage), poses_over_map(footage)
@@ -157,7 +121,7 @@ def depth_unit(footage: Footage) -> Result:
             f"{1 / MOST_APART:.2f} to {MOST_APART:.2f} times that depth", f"the maps are {seen}",
             describe_factor(ratio, MAP_FACTORS),
             f"divide the depth maps by {ratio:.4g}, or correct the baseline and focal length if those are wrong",
-            _shown(moment, depth),
+            show_map(moment, depth),
         ),
     )  # fmt: skip
 
@@ -175,48 +139,17 @@ def _possible_depth(maps: list[tuple[Moment, np.ndarray]]) -> Result:
             f"a median depth between {NEAREST_MEDIAN:g} and {FARTHEST_MEDIAN:g} m", seen,
             "millimetres or centimetres read as metres" if middle > 1 else "metres that were divided by 1000",
             "find out by which number the files count a metre (1000: millimetres, 5000: TUM, 256: KITTI)",
-            _shown(moment, depth),
+            show_map(moment, depth),
         ),
     )  # fmt: skip
 
 
-def _maps(footage: Footage) -> list[tuple[Moment, np.ndarray]]:
+def depth_maps(footage: Footage) -> list[tuple[Moment, np.ndarray]]:
     """Those that somebody measured and stored; the points of a reconstruction have no unit and were never a file."""
     measured = [moment for moment in footage.moments if not moment.reader.source.depth_up_to_scale]
     return [(moment, moment.depth) for moment in measured if moment.depth is not None]
 
 
-def _raw_values(depth: np.ndarray) -> np.ndarray | None:
-    """The 16-bit numbers [h, w] that a map was decoded from, where it was."""
-    known = depth[depth > 0].astype(np.float64)
-    if known.size < 1000:
-        return None
-    for count in COUNTS:
-        values = known * count
-        if np.abs(values - np.rint(values)).max() < 0.02 + 1e-6 * values.max() and values.max() < 65536:
-            return np.rint(depth.astype(np.float64) * count).astype(np.int64)
-    return None
-
-
-def _turned_left(raw: np.ndarray) -> np.ndarray:
-    return ((raw << 3) | (raw >> 13)) & 0xFFFF
-
-
-def _turned_right(raw: np.ndarray) -> np.ndarray:
-    return ((raw >> 3) | (raw << 13)) & 0xFFFF
-
-
-def _roughness(raw: np.ndarray) -> float:
-    left, right = raw[:, :-1].astype(np.float64), raw[:, 1:].astype(np.float64)
-    known = (left > 0) & (right > 0)
-    if known.sum() < 500:
-        return 0.0
-    return float((np.abs(left - right)[known] > 0.15 * np.maximum(left, right)[known]).mean())
-
-
-def _small(depth: np.ndarray, moment: Moment) -> np.ndarray:
-    return draw_depth(depth, moment.target.width, moment.target.height)
-
-
-def _shown(moment: Moment, depth: np.ndarray) -> np.ndarray:
-    return strip([("image", as_array(moment.target)), ("its depth, near is bright", _small(depth, moment))])
+def show_map(moment: Moment, depth: np.ndarray) -> np.ndarray:
+    drawn = draw_depth(depth, moment.target.width, moment.target.height)
+    return strip([named("image", moment.target), ("its depth, near is bright", drawn)])
