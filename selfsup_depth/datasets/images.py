@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image, decode_jpeg
+from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import functional as F
 
 from selfsup_depth.errors import UserError
@@ -25,7 +25,6 @@ BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 #: resize filter or another changes; with nothing to spare it were 2 and 30. At 1/2 Pillow's decoder saves nothing.
 SPARE = 2
 _REDUCTIONS = (8, 4)
-JPEG_BEGINS = [0xFF, 0xD8]
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG segments that tell the size
 
 
@@ -40,11 +39,9 @@ def read_image(path: str, content: Tensor | None = None) -> Tensor:
     """
     try:
         # torchvision decodes JPEGs in three quarters of Pillow's time (as OpenCV and simplejpeg do, to the same
-        # pixels: docs/training.md); its layout (channels last) is also what its fast uint8 resize wants.
+        # pixels: benchmarks/RESULTS.md); its layout (channels last) is also what its fast uint8 resize wants.
         content = _bytes_of(path) if content is None else content
-        # found out here: `decode_image` takes a twentieth longer
-        decode = decode_jpeg if content[:2].tolist() == JPEG_BEGINS else decode_image
-        image = decode(content, mode=ImageReadMode.RGB)
+        image = decode_image(content, mode=ImageReadMode.RGB)
     except (RuntimeError, OSError) as error:
         image = _read_with_pillow(path, reason=error)
     if image.dtype != torch.uint8:
@@ -146,7 +143,7 @@ def _reduction(stored: tuple[int, int], height: int, width: int) -> int:
 
 def _jpeg_size(content: memoryview) -> tuple[int, int] | None:
     """(height, width) as the header of a JPEG says; None for anything else."""
-    if list(content[:2]) != JPEG_BEGINS:
+    if bytes(content[:2]) != b"\xff\xd8":
         return None
     place = 2
     while place + 9 <= len(content) and content[place] == 0xFF:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
 
-from benchmarks import loader
+from benchmarks import decoders, loader, remote_shards
 from benchmarks.loader_footage import write_drive
 from benchmarks.plain_loading import PlainSamples
 from benchmarks.worker_time import Turn, turns_with_workers
@@ -117,3 +118,25 @@ def test_the_time_of_workers_counts():
     assert len(found.cpu_s) == 2
     assert found.seconds("cpu") > 0.04
     assert received[:2] == batches
+
+
+def test_decoders_are_compared_on_the_same_pixels(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["decoders", "--rounds", "1", "--frames", "1"])
+    decoders.main()
+    told = capsys.readouterr().out
+    assert "times Pillow" in told and "torch, bytes, bilinear" in told
+    monkeypatch.setattr(decoders, "decoders", lambda: {"torchvision": np.array, "other": lambda file: np.array(b"x")})
+    with pytest.raises(AssertionError, match="other gives other pixels than torchvision"):
+        decoders.main()
+
+
+def test_indexed_shards_ask_for_little_and_kept_ones_for_nothing(monkeypatch, capsys):
+    pytest.importorskip("webdataset")
+    if shutil.which("curl") is None:
+        pytest.skip("webdataset reads URLs with curl")
+    monkeypatch.setattr("sys.argv", ["remote_shards", "--frames", "6", "--rounds", "1", "--delay_ms", "1"])
+    remote_shards.main()
+    told = [row.split("|") for row in capsys.readouterr().out.splitlines() if row.count("|") > 4]
+    rows = {row[1].strip(): row for row in told}
+    assert float(rows["kept"][4]) == 0 == float(rows["kept"][5])
+    assert float(rows["indexed"][6]) < 0.6 * float(rows["streamed"][6])  # stored once, not once for every sample
