@@ -33,7 +33,7 @@ _LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADD
 class Processes:
     """This process, number `rank` of the `count` of its run, number `local_rank` of the `local_count` of its machine.
 
-    What ends in "all processes" has to be called by all of them, in the same order.
+    What speaks of "all processes" has to be called by all of them, in the same order.
     """
 
     rank: int = 0
@@ -174,8 +174,8 @@ def _of_this_attempt(store: dist.Store, rank: int, count: int) -> dist.Store:
     main process numbers the attempts, and each process makes sure that it is one of those that the main one found.
     """
     name = uuid.uuid4().hex
-    attempt = 0
-    while True:
+    attempt, deadline = 0, time.monotonic() + patience()
+    while time.monotonic() < deadline:
         if rank == 0 and not attempt:
             attempt = store.add("attempts", 1)
         elif rank != 0 and attempt != store.add("attempts", 0):
@@ -187,6 +187,10 @@ def _of_this_attempt(store: dist.Store, rank: int, count: int) -> dist.Store:
         if store.check([f"{attempt}/found"]) and name in store.get(f"{attempt}/found").decode():
             return dist.PrefixStore(f"{attempt}", store)
         time.sleep(0.02)
+    raise UserError(
+        f"not all {count} processes of this run have come within {patience():.0f} s: see what the others say; if they "
+        f"only need longer to start, set {TIMEOUT}, in seconds"
+    )
 
 
 def patience() -> float:

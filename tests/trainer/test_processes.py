@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import ranks
 import torch
+import torch.distributed as dist
 
 from selfsup_depth.checkpoints import load_checkpoint
 from selfsup_depth.config import RunConfig
@@ -82,8 +83,9 @@ def test_two_processes_train_as_one(name, changes, tmp_path):
             assert same[key] == pytest.approx(line[key], rel=1e-5), key
 
 
-def test_without_synchronising_the_processes_still_hold_one_network(tmp_path):
-    both = train(tmp_path, 2, "toy", {"num_epochs": 2, "ema_decay": 0.9})
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_without_synchronising_the_processes_still_hold_one_network(precision, tmp_path):
+    both = train(tmp_path, 2, "toy", {"num_epochs": 2, "ema_decay": 0.9, "precision": precision})
     assert_close(both[0], both[1], tolerance=0)
     assert lines(tmp_path)[-1]["kind"] == "validation"
 
@@ -237,6 +239,18 @@ def test_a_timeout_that_is_no_number_of_seconds_is_refused(monkeypatch):
     monkeypatch.setenv("SELFSUP_DEPTH_TIMEOUT", "soon")
     with pytest.raises(UserError, match="SELFSUP_DEPTH_TIMEOUT=soon: expected the seconds"):
         patience()
+
+
+def test_a_process_that_never_comes_is_not_waited_for_without_end(monkeypatch):
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(store.port))
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    monkeypatch.setenv("SELFSUP_DEPTH_TIMEOUT", "0.3")
+    with pytest.raises(UserError, match="not all 2 processes of this run have come within 0 s"):
+        from_environment()
 
 
 @pytest.fixture
