@@ -139,4 +139,4 @@ def test_indexed_shards_ask_for_little_and_kept_ones_for_nothing(monkeypatch, ca
     told = [row.split("|") for row in capsys.readouterr().out.splitlines() if row.count("|") > 4]
     rows = {row[1].strip(): row for row in told}
     assert float(rows["kept"][4]) == 0 == float(rows["kept"][5])
-    assert float(rows["indexed"][6]) < 0.6 * float(rows["streamed"][6])  # stored once, not once for every sample
+    assert float(rows["indexed"][6]) < 0.75 * float(rows["streamed"][6])  # stored once, not once for every sample
