@@ -50,11 +50,13 @@ class Teacher:
         """
         Args:
             precision: of the network's arithmetic, whatever that of the run that asks.
-            network: normalised images [B, 3, h, w] to [B, 1, h', w'] in the quantity that `info` states.
+            network: normalised images [B, 3, h, w] to [B, 1, h', w'] in the quantity that `info` states; becomes the
+                teacher's own.
             policy: how images become the network's input.
         """
-        self._network = network.eval().requires_grad_(False)
         self._half = _HALF.get(precision)
+        frozen = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self._network = frozen if self._half is None else _cast_once(frozen, self._half)
         self.info = info
         self.policy = policy
 
@@ -101,3 +103,14 @@ class Teacher:
             f"teacher {self.info.name}: the memory does not suffice for {count} images of {width}x{height} pixels, as "
             "it sees them: give a smaller --teacher_size (native: that of the input), or choose a smaller teacher."
         )
+
+
+def _cast_once(network: nn.Module, half: torch.dtype) -> nn.Module:
+    """The weights that autocast would cast at every call, as nothing trains them; outputs stay equal to the bit.
+
+    Of plain layers alone: others may compute with their weights, as weight standardisation does, and need them whole.
+    """
+    for layer in network.modules():
+        if type(layer) in (nn.Linear, nn.Conv2d, nn.ConvTranspose2d):
+            layer.to(half)
+    return network

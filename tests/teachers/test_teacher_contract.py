@@ -135,6 +135,29 @@ def test_half_precision_is_the_teachers_own_and_its_answer_is_single() -> None:
     assert not torch.equal(answer, teacher(Expert())(images))
 
 
+class Standardised(nn.Conv2d):
+    """Computes with its weights before it uses them, as the ResNet of DPT-hybrid does."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        own = self.weight
+        assert own.dtype == torch.float32
+        return nn.functional.conv2d(images, (own - own.mean()) / own.std(), self.bias, padding=1)
+
+
+def test_half_precision_casts_weights_once_and_answers_as_autocast_does() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), Standardised(8, 8, 3), nn.BatchNorm2d(8),
+                            nn.ReLU(), nn.ConvTranspose2d(8, 8, 2, 2), nn.Conv2d(8, 1, 1)).eval()  # fmt: skip
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = network.to(memory_format=torch.channels_last)(POLICY.prepare(images)).float()
+    info = TeacherInfo("test", "relative_disparity", "test; 1; bf16")
+    answer = Teacher(network, info, POLICY, "bf16")(images)
+    wanted = nn.functional.interpolate(expected, (64, 64), mode="bilinear", align_corners=False).clamp(min=0)
+    assert wanted.max() > 0 and torch.equal(answer, wanted)
+    assert [p.dtype for p in network[0].parameters()] == 2 * [torch.bfloat16]
+
+
 def test_the_teacher_moves_with_to() -> None:
     network = Expert()
     asked = teacher(network)
