@@ -1,6 +1,6 @@
 """A training step: the published way, ours, and the networks alone, in turns in one process.
 
-    python -m benchmarks.step [--teacher none|live|cached] [--sweep pixels|batch|sources|scales] [--arithmetic]
+    python -m benchmarks.step [--teacher none|live|cached] [--sweep pixels batch sources scales] [--arithmetic]
         [--rounds 5] [--threads 1] [--json FILE] [--plot FILE] [--profile FILE] [options of train.py]
 
 plain        Monodepth2's step re-expressed (benchmarks/plain.py), fp32; with a teacher, DistDepth's, whose teacher
@@ -9,21 +9,20 @@ ours         the trainer's own step with the options given (--precision bf16, --
 networks     forward and backward of the networks alone, as ours runs them: nothing can be faster
 --arithmetic warps, losses and masks alone, forward and backward, without any network
 
---sweep repeats it for several sizes and draws how time grows. --frame_ids, --use_stereo, --height, --batch_size and all
-other options of train.py apply; weights are random. On a GPU wall time is told, on a CPU that of the process.
+--sweep repeats it for several sizes, and --plot draws how time grows with them and what becomes of the ratio.
+--frame_ids, --use_stereo, --height, --batch_size and all other options of train.py apply; weights are random. On a GPU
+wall time is told, on a CPU that of the process.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from matplotlib.figure import Figure
 
-from benchmarks import measuring
+from benchmarks import growth, measuring
 from benchmarks.measuring import Timing
 from benchmarks.step_ways import (
     PlainStep,
@@ -40,14 +39,12 @@ from selfsup_depth import cli
 from selfsup_depth.config import TrainConfig
 from trainer.loop import choose_device
 
-SWEEPS = ("pixels", "batch", "sources", "scales")
-
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     measuring.add_options(parser, rounds=5)
     parser.add_argument("--teacher", choices=("none", "live", "cached"), default="none")
-    parser.add_argument("--sweep", choices=SWEEPS, default=None)
+    parser.add_argument("--sweep", choices=growth.SWEEPS, nargs="+", default=[])
     parser.add_argument("--arithmetic", action="store_true")
     parser.add_argument("--profile", type=Path, default=None, help="write torch's profile of a plain step and ours")
     asked, options = parser.parse_known_args(argv)
@@ -55,22 +52,29 @@ def main(argv: list[str] | None = None) -> None:
     given = cli.parse(TrainConfig, ["--weights_init", "scratch", *options])
     device = choose_device(given.run)
     clock = "wall" if device.type == "cuda" else "cpu"
-    measured: dict[float, dict[str, Timing]] = {}
-    for place, config in sweep(given, asked.sweep):
-        ways = arithmetic_ways(config, device) if asked.arithmetic else step_ways(config, asked.teacher, device)
-        measured[place] = measuring.measure(ways, asked.rounds)
-        images = config.optimizer.batch_size
-        title = f"{describe(config, asked.teacher)}, {device.type}, {asked.threads} thread(s)"
-        measuring.tell(title, measuring.table(measured[place], "plain", clock=clock, items=images, of="image"))
-        if device.type == "cuda":
-            tell_memory(ways)
-        if asked.profile is not None:
-            write_profiles(asked.profile, ways)
+    measured: dict[str, dict[float, dict[str, Timing]]] = {}
+    for over in asked.sweep or ["pixels"]:
+        places = growth.sweep(given, over) if asked.sweep else [(given.data.height * given.data.width, given)]
+        measured[over] = {}
+        for place, config in places:
+            ways = arithmetic_ways(config, device) if asked.arithmetic else step_ways(config, asked.teacher, device)
+            measured[over][place] = measuring.measure(ways, asked.rounds)
+            images = config.optimizer.batch_size
+            title = f"{describe(config, asked.teacher)}, {device.type}, {asked.threads} thread(s)"
+            shown = measuring.table(measured[over][place], "plain", clock=clock, items=images, of="image")
+            measuring.tell(title, shown)
+            if device.type == "cuda":
+                tell_memory(ways)
+            if asked.profile is not None:
+                write_profiles(asked.profile, ways)
+        if asked.sweep:
+            told = (f"{name} {growth.steepest(measured[over], name, clock):.2f}" for name in ways)
+            print(f"steepest growth with {over} (1: linear): {', '.join(told)}")
     if asked.json is not None:
-        settings = {str(place): timings for place, timings in measured.items()}
+        settings = {f"{over} {place}": timings for over, found in measured.items() for place, timings in found.items()}
         measuring.write_json(asked.json, settings, "plain", options=cli.as_flat_dict(given), teacher=asked.teacher)
     if asked.plot is not None:
-        draw_growth(asked.plot, measured, asked.sweep or "pixels", clock)
+        growth.draw(asked.plot, measured, "plain", clock)
 
 
 def step_ways(config: TrainConfig, teacher: str, device: torch.device) -> dict[str, Step]:
@@ -99,25 +103,6 @@ def arithmetic_ways(config: TrainConfig, device: torch.device) -> dict[str, Step
     return {"plain": ways["plain"], "ours": ways["ours"]} | (
         {} if config.speed.compile else {"ours compiled": arithmetic(compiled, batch, device)["ours"]}
     )
-
-
-def sweep(config: TrainConfig, over: str | None) -> Iterator[tuple[float, TrainConfig]]:
-    """(where on the axis, the configuration there)"""
-    data, network = config.data, config.network
-    if over is None:
-        yield data.height * data.width, config
-    elif over == "pixels":
-        for height, width in ((96, 320), (128, 416), (192, 640), (256, 832)):
-            yield height * width, replace(config, data=replace(data, height=height, width=width))
-    elif over == "batch":
-        for size in (1, 2, 4, 8):
-            yield size, replace(config, optimizer=replace(config.optimizer, batch_size=size))
-    elif over == "sources":
-        for sources in ((-1,), (-1, 1), (-2, -1, 1, 2)):
-            yield len(sources), replace(config, data=replace(data, frame_ids=(0, *sources)))
-    else:
-        for count in (1, 2, 3, 4):
-            yield count, replace(config, network=replace(network, scales=tuple(range(count))))
 
 
 def describe(config: TrainConfig, teacher: str) -> str:
@@ -152,22 +137,6 @@ def write_profiles(path: Path, ways: dict[str, Step]) -> None:
         tables.append(f"{name}\n{found.key_averages().table(sort_by=key, row_limit=15, max_name_column_width=50)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(tables))
-
-
-def draw_growth(path: Path, measured: dict[float, dict[str, Timing]], x: str, clock: measuring.Clock) -> None:
-    """Seconds of a step against a size, beside a line through the first point and the origin: linear growth."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    places = list(measured)
-    for name in next(iter(measured.values())):
-        seconds = [timings[name].seconds(clock) for timings in measured.values()]
-        (line,) = axes.plot(places, seconds, "o-", label=name)
-        linear = [seconds[0] * place / places[0] for place in places]
-        axes.plot(places, linear, "--", color=line.get_color(), linewidth=1)
-    axes.set(xlabel=x, ylabel=f"{clock} seconds a step (dashed: linear)", ylim=(0, None), xlim=(0, None))
-    axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from benchmarks import step as benchmark
+from benchmarks.growth import steepest
+from benchmarks.measuring import Timing
 from benchmarks.step_ways import PlainStep, method_of, photographed
 from selfsup_depth import cli
 from selfsup_depth.config import TrainConfig
@@ -32,15 +34,23 @@ def test_a_whole_step_in_float32_has_the_loss_of_the_plain_one(options):
 def test_the_command_writes_a_table_numbers_and_pictures(tmp_path, capsys):
     files = {name: tmp_path / name for name in ("step.json", "growth.png", "profile.txt")}
     benchmark.main(
-        [*SMALL, "--use_stereo", "--rounds", "1", "--json", str(files["step.json"]), "--sweep", "scales",
+        [*SMALL, "--use_stereo", "--rounds", "1", "--json", str(files["step.json"]), "--sweep", "scales", "sources",
          "--plot", str(files["growth.png"]), "--profile", str(files["profile.txt"])]
     )  # fmt: skip
     told = json.loads(files["step.json"].read_text())
-    assert set(told["settings"]) == {"1", "2", "3", "4"}
-    assert set(told["settings"]["4"]) == {"plain", "ours", "networks"}
-    assert told["settings"]["4"]["plain"]["times_base_cpu"] == 1
+    places = {f"scales {count}" for count in (1, 2, 3, 4)} | {f"sources {count}" for count in (2, 3, 5)}
+    assert set(told["settings"]) == places
+    assert set(told["settings"]["scales 4"]) == {"plain", "ours", "networks"}
+    assert told["settings"]["scales 4"]["plain"]["times_base_cpu"] == 1
     assert all(path.stat().st_size > 1000 for path in files.values())
-    assert "times plain" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "times plain" in out and "steepest growth with sources (1: linear): plain" in out
+
+
+def test_growth_is_told_against_linear():
+    growth = {1.0: {"ours": Timing((1.0,), (1.0,))}, 2.0: {"ours": Timing((1.5,), (9.0,))}}
+    growth[4.0] = {"ours": Timing((6.0,), (9.0,))}  # four times as much for twice the size
+    assert steepest(growth, "ours", "cpu") == 2
 
 
 def test_arithmetic_alone_and_a_cached_teacher(tmp_path, capsys, monkeypatch):
