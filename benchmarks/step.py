@@ -57,6 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         places = growth.sweep(given, over) if asked.sweep else [(given.data.height * given.data.width, given)]
         measured[over] = {}
         for place, config in places:
+            torch.compiler.reset()  # of other sizes it keeps code, and refuses to keep more than a few
             ways = arithmetic_ways(config, device) if asked.arithmetic else step_ways(config, asked.teacher, device)
             measured[over][place] = measuring.measure(ways, asked.rounds)
             images = config.optimizer.batch_size
