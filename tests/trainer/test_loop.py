@@ -205,6 +205,16 @@ def test_low_precision_trains(setup, precision):
     assert not torch.equal(before["networks.depth.0.weight"], after["networks.depth.0.weight"])
 
 
+def test_networks_are_channels_last_and_stay_so_through_a_run(setup):
+    trainer = setup.trainer()
+    seen = []
+    trainer.method.networks["depth"][0].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    trainer.fit()
+    weight = trainer.method.networks["depth"][0].weight
+    assert all(each.is_contiguous(memory_format=torch.channels_last) for each in (weight, *seen))
+    assert seen and not weight.is_contiguous()
+
+
 def test_gradients_are_clipped(setup):
     trainer = setup.changed(clip_gradient_norm=1e-3).trainer()
     seen = []
