@@ -6,11 +6,12 @@
 plain        Monodepth2's step re-expressed (benchmarks/plain.py), fp32; with a teacher, DistDepth's, whose teacher
              carries gradients that nobody uses
 ours         the trainer's own step with the options given (--precision bf16, --compile), checks and averages included
-networks     forward and backward of the networks alone, as ours runs them: nothing can be faster
+networks     forward and backward of the networks alone, as ours runs them, and a live teacher: nothing can be faster
 --arithmetic warps, losses and masks alone, forward and backward, without any network
 
---sweep repeats it for several sizes and draws how time grows. --frame_ids, --use_stereo, --height, --batch_size and all
-other options of train.py apply; weights are random. On a GPU wall time is told, on a CPU that of the process.
+--sweep repeats it for several sizes; --plot draws how time grows with them, and the ratios. --frame_ids, --use_stereo,
+--height, --batch_size and all other options of train.py apply; weights are random. On a GPU wall time is told, on a
+CPU that of the process.
 """
 
 from __future__ import annotations
@@ -89,7 +90,11 @@ def step_ways(config: TrainConfig, teacher: str, device: torch.device) -> dict[s
         if teacher == "live"
         else our_step(distilled, replace(batch, teacher=asked(batch.target.image)), device)
     )
-    return {"plain": PlainStep(config, batch, device, plain_teacher(network)), "ours": ours}
+    return {
+        "plain": PlainStep(config, batch, device, plain_teacher(network)),
+        "ours": ours,
+        "networks": floor_step(config, batch, device, asked if teacher == "live" else None),
+    }
 
 
 def arithmetic_ways(config: TrainConfig, device: torch.device) -> dict[str, Step]:
@@ -155,9 +160,9 @@ def write_profiles(path: Path, ways: dict[str, Step]) -> None:
 
 
 def draw_growth(path: Path, measured: dict[float, dict[str, Timing]], x: str, clock: measuring.Clock) -> None:
-    """Seconds of a step against a size, beside a line through the first point and the origin: linear growth."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
+    """Seconds of a step against a size, with a line through the first point and the origin (linear growth); ratios."""
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    axes, beside = figure.subplots(1, 2)
     places = list(measured)
     for name in next(iter(measured.values())):
         seconds = [timings[name].seconds(clock) for timings in measured.values()]
@@ -166,6 +171,7 @@ def draw_growth(path: Path, measured: dict[float, dict[str, Timing]], x: str, cl
         axes.plot(places, linear, "--", color=line.get_color(), linewidth=1)
     axes.set(xlabel=x, ylabel=f"{clock} seconds a step (dashed: linear)", ylim=(0, None), xlim=(0, None))
     axes.legend()
+    measuring.draw_ratios(beside, measured, "plain", x, clock)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
