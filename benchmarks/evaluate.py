@@ -1,7 +1,8 @@
 """Time per image of an evaluation: as the published script does it, as ours does it, and of the network alone.
 
     python -m benchmarks.evaluate [--batches 1 16] [--truth lidar|dense] [--images 32] [--height 192] [--width 640]
-        [--encoder resnet18] [--rounds 5] [--threads 1] [--workers 0] [--json FILE] [--plot FILE]
+        [--sizes 320x96 1024x320] [--encoder resnet18] [--rounds 5] [--threads 1] [--workers 0] [--json FILE]
+        [--plot FILE]
 
 published  Pillow and Lanczos, batches through the network in fp32, everything collected, then numpy image by image
 ours       what evaluate_depth.py does, from the files on the disk to per_image.csv and summary.json
@@ -26,7 +27,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.loader_footage import RECORDED, write_walk
-from benchmarks.measuring import Timing, add_options, clock_of, measure, plot_ratios, table, tell, write_json
+from benchmarks.measuring import Timing, add_options, clock_of, measure, table, tell, write_json
 from benchmarks.published_serving import (
     PublishedNetwork,
     evaluate_as_published,
@@ -34,6 +35,7 @@ from benchmarks.published_serving import (
     images_ready,
     write_checkpoint,
 )
+from benchmarks.settings import add_setting_options, plot_settings, settings_of
 from selfsup_depth.evaluation.accumulator import EvaluationResult
 from selfsup_depth.evaluation.config import EvaluateConfig
 from selfsup_depth.evaluation.ground_truth_files import write_ground_truth
@@ -48,43 +50,44 @@ BASE = "published"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 16])
+    add_setting_options(parser, [1, 16])
     parser.add_argument("--truth", choices=sorted(KNOWN), default="lidar")
     parser.add_argument("--images", type=int, default=32)
-    parser.add_argument("--height", type=int, default=192)
-    parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--encoder", default="resnet18")
     parser.add_argument("--workers", type=int, default=0, help="processes that load images, of ours and of theirs")
     add_options(parser, rounds=5)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as root:
-        evaluation = Evaluation(Path(root), options)
-        differences = evaluation.differences()
-        measured = {batch: evaluation.measure(batch, options.rounds) for batch in options.batches}
-    clock, what = clock_of(evaluation.published.device), f"{options.images} images, {options.truth} truth"
-    for batch, timings in measured.items():
+        settings = settings_of(options)
+        at = {size: Evaluation(Path(root), options, size) for size in dict.fromkeys(each.size for each in settings)}
+        differences = {f"{width}x{height}": found.differences() for (height, width), found in at.items()}
+        measured = {setting: at[setting.size].measure(setting.batch, options.rounds) for setting in settings}
+        clock = clock_of(at[settings[0].size].published.device)
+    for setting, timings in measured.items():
         shown = table(timings, BASE, clock=clock, items=options.images, of="image")
-        tell(f"{options.encoder}, {options.width}x{options.height}, {what}, batches of {batch}", shown)
+        tell(f"{options.encoder}, {options.images} images, {options.truth} truth, {setting}", shown)
     if options.json is not None:
-        settings = {f"batch {batch}": timings for batch, timings in measured.items()}
-        write_json(options.json, settings, BASE, options=vars(options), score_differences=differences)
+        named = {str(setting): timings for setting, timings in measured.items()}
+        write_json(options.json, named, BASE, options=vars(options), score_differences=differences)
     if options.plot is not None:
-        plot_ratios(options.plot, measured, BASE, "images per batch", clock)
+        plot_settings(options.plot, measured, BASE, clock)
 
 
 class Evaluation:
     """The same list, evaluated in several ways."""
 
-    def __init__(self, root: Path, options: argparse.Namespace) -> None:
-        self.root, self.workers = root, options.workers
+    def __init__(self, root: Path, options: argparse.Namespace, size: tuple[int, int]) -> None:
+        height, width = size
+        self.root = root = root / f"{width}x{height}"
+        self.workers = options.workers
         write_walk(root / "walk", options.images)
         self.files = sorted((root / "walk").glob("*.jpg"))
         lines = [f"- {number} l" for number in range(options.images)]
         (root / "lists").mkdir()
         (root / "lists" / "test_files.txt").write_text("\n".join(lines))
         write_ground_truth(root / "gt_depths.npz", truths(options.images, KNOWN[options.truth]), lines)
-        self.folder = write_checkpoint(root / "weights", options.encoder, options.height, options.width)
+        self.folder = write_checkpoint(root / "weights", options.encoder, height, width)
         self.published = PublishedNetwork(self.folder)
         self.models = {"ours": DepthPredictor.load(self.folder)}
         if has_bf16(self.published.device):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.measuring import Clock, Timings, ratio
+from benchmarks.measuring import Clock, Timings, draw_ratios
 from selfsup_depth.config import TrainConfig
 
 SWEEPS = ("pixels", "batch", "sources", "scales")
@@ -47,11 +47,9 @@ def draw(path: Path, measured: Mapping[str, Growth], base: str, clock: Clock) ->
             (line,) = seconds_axes.plot(places, seconds, "o-", label=name)
             linear = [seconds[0] * place / places[0] for place in places]
             seconds_axes.plot(places, linear, "--", color=line.get_color(), linewidth=1)
-            times = [ratio(timings, name, base, clock) for timings in growth.values()]
-            ratio_axes.plot(places, times, "o-", color=line.get_color(), label=name)
         seconds_axes.set(ylabel=f"{clock} seconds a step (dashed: linear)", ylim=(0, None), xlim=(0, None))
-        ratio_axes.set(xlabel=over, ylabel=f"times {base}", ylim=(0, None), xlim=(0, None))
-    above[0].legend()
+        seconds_axes.legend()
+        draw_ratios(ratio_axes, growth, base, over, clock)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
 

@@ -1,6 +1,7 @@
 """Ways to load the same samples, in turns in one run: CPU time per sample, and samples per second with workers.
 
-    python -m benchmarks.loader [--lidar] [--workers 2] [--rounds 5] [--json FILE] [options of train.py]
+    python -m benchmarks.loader [--lidar] [--workers 2] [--batches 12] [--sizes 320x96 1024x320] [--rounds 5]
+        [--json FILE] [--plot FILE] [options of train.py]
 
 plain      as the published code loads (`plain_loading`); with --lidar also as it does on full KITTI raw
 floor      the JPEGs of the same samples decoded by torchvision, and nothing else
@@ -9,10 +10,10 @@ prepared   what prepare_data.py wrote of them: neither decoded nor resized
 shards     the same as tar shards, of JPEGs and exact
 in memory  all of them held in memory (--in_memory)
 
-A sample is a target, its neighbours in time and its stereo partner: four frames of 1242x375, asked for at 640x192. The
-first table is of one process, the others of workers, of one thread each, and the main process that receives batches;
-there the CPU time is that of all of them. The last line is the share of a training's time that it waits for the
-prepared set, with a small network (--steps 0 leaves it out).
+A sample is a target, its neighbours in time and its stereo partner: four frames of 1242x375, asked for at 640x192. Of
+every setting the first table is of one process, the others of workers, of one thread each, and the main process that
+receives batches; there the CPU time is that of all of them, whose ratios --plot draws. The last line is the share of a
+training's time that it waits for the prepared set of the first setting, with a small network (--steps 0 leaves it out).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ import train
 from benchmarks.loader_footage import write_drive
 from benchmarks.measuring import Timing, Timings, add_options, measure, ratio, table, tell, write_json
 from benchmarks.plain_loading import PlainSamples
+from benchmarks.settings import Setting, add_setting_options, plot_settings, settings_of
 from benchmarks.worker_time import Turn, turns_with_workers
 from selfsup_depth.datasets import (
     BatchMemory,
@@ -84,29 +86,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser, rounds=5)
     parser.add_argument("--frames", type=int, default=24, help="of the drive that is written")
-    parser.add_argument("--height", type=int, default=192)
-    parser.add_argument("--width", type=int, default=640)
-    parser.add_argument("--batch_size", type=int, default=12)
+    add_setting_options(parser, [12])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--lidar", action="store_true", help="also the plain way with scans, which are made")
     parser.add_argument("--steps", type=int, default=6, help="of the training whose waiting is measured")
     options, training = parser.parse_known_args()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as root, threadpoolctl.threadpool_limits(1):
-        ways = make_ways(Path(root), options)
-        alone = one_process(ways, options.batch_size, options.rounds)
-        with_workers = turns_of_workers(ways, options)
-        device = seconds_of_augmenting(ways["prepared"], options.batch_size)
-        waiting = share_of_waiting(Path(root), options, training) if options.steps else None
-    show(alone, with_workers, device, waiting, options.workers)
+        drive = write_drive(Path(root) / "drive", options.frames)
+        first, *_ = settings = settings_of(options)
+        alone, with_workers = {}, {}
+        for setting in settings:
+            ways = make_ways(Path(root) / str(setting), drive, setting, options)
+            alone[setting] = one_process(ways, setting.batch, options.rounds)
+            with_workers[setting] = turns_of_workers(ways, setting.batch, options)
+            show(alone[setting], with_workers[setting], setting, options.workers)
+            if setting == first:
+                device = seconds_of_augmenting(ways["prepared"], first.batch)
+        waiting = share_of_waiting(Path(root) / str(first), first, options, training) if options.steps else None
+    tell_rest(device, waiting, first)
     if options.json is not None:
         facts = {"augmenting_ms": 1000 * device, "waiting_for_data": waiting, "workers": options.workers}
-        write_json(options.json, {"one process": alone, "workers": with_workers}, "plain", **facts)
+        named = {f"{setting}, one process": timings for setting, timings in alone.items()}
+        named |= {f"{setting}, workers": timings for setting, timings in with_workers.items()}
+        write_json(options.json, named, "plain", **facts)
+    if options.plot is not None:
+        plot_settings(options.plot, with_workers, "plain")
 
 
-def show(alone: Timings, with_workers: Timings, device: float, waiting: float | None, workers: int) -> None:
-    tell("one process: CPU time of a sample of four frames", table(alone, "plain", of="sample"))
-    processes = f"{workers} workers and the main process"
+def show(alone: Timings, with_workers: Timings, setting: Setting, workers: int) -> None:
+    tell(f"{setting}, one process: CPU time of a sample of four frames", table(alone, "plain", of="sample"))
+    processes = f"{setting}, {workers} workers and the main process"
     tell(f"{processes}: CPU time of a sample", table(with_workers, "plain", of="sample"))
     tell(f"{processes}: time from sample to sample", table(with_workers, "plain", clock="wall", of="sample"))
     console = Console(width=120)
@@ -115,21 +125,24 @@ def show(alone: Timings, with_workers: Timings, device: float, waiting: float | 
     console.print(f"samples/s with {workers} workers: {told}", highlight=False)
     floor = ratio(alone, "originals", "floor")
     console.print(f"originals take {1 / floor:.2f} times as long as decoding alone", highlight=False)
+
+
+def tell_rest(device: float, waiting: float | None, setting: Setting) -> None:
+    console = Console(width=120, highlight=False, soft_wrap=True)
     console.print(
-        f"left to the device (floats, flips, jitter), done on one thread here: {1000 * device:.1f} ms a sample",
-        highlight=False,
+        f"{setting}: left to the device (floats, flips, jitter), done on one thread here: {1000 * device:.1f} ms a "
+        "sample"
     )
     if waiting is not None:
-        console.print(f"training from the prepared set waits for data in {waiting:.1%} of its time", highlight=False)
+        console.print(f"training from the prepared set waits for data in {waiting:.1%} of its time")
 
 
 # ------------------------------------------------------------------ ways
 
 
-def make_ways(root: Path, options: argparse.Namespace) -> dict[str, Way]:
-    size = (options.height, options.width)
-    drive = write_drive(root / "drive", options.frames)
-    source = ["--dataset", "kitti", "--data_path", str(drive), *WANTED, *size_words(options)]
+def make_ways(root: Path, drive: Path, setting: Setting, options: argparse.Namespace) -> dict[str, Way]:
+    size = setting.size
+    source = ["--dataset", "kitti", "--data_path", str(drive), *WANTED, *size_words(setting)]
     for name, words in (("prepared", []), ("shards", ["--shards"]), ("exact", ["--shards", "--shard_quality", "0"])):
         prepare_data.main([*source, *words, "--output_directory", str(root / name)])
 
@@ -137,7 +150,7 @@ def make_ways(root: Path, options: argparse.Namespace) -> dict[str, Way]:
         return build_dataset(name, DatasetRequest(*size, FRAMES, folder, is_train=True))
 
     def way(samples: ViewDataset) -> Way:
-        memory = BatchMemory(options.workers, options.batch_size, len(FRAMES), size)
+        memory = BatchMemory(options.workers, setting.batch, len(FRAMES), size)
         return Way(samples, memory if options.workers else collate, lambda batch: batch.to("cpu"), is_ours=True)
 
     originals, held = ours("kitti", drive), ours("kitti", drive)
@@ -157,8 +170,8 @@ def make_ways(root: Path, options: argparse.Namespace) -> dict[str, Way]:
     }
 
 
-def size_words(options: argparse.Namespace) -> list[str]:
-    return ["--height", str(options.height), "--width", str(options.width)]
+def size_words(setting: Setting) -> list[str]:
+    return ["--height", str(setting.height), "--width", str(setting.width)]
 
 
 def batches(way: Way, batch_size: int, times: int) -> Iterator[list[Any]]:
@@ -196,11 +209,11 @@ def per_sample(timing: Timing, samples: int) -> Timing:
     return Timing(tuple(s / samples for s in timing.cpu_s), tuple(s / samples for s in timing.wall_s))
 
 
-def turns_of_workers(ways: Mapping[str, Way], options: argparse.Namespace) -> dict[str, Timing]:
+def turns_of_workers(ways: Mapping[str, Way], batch_size: int, options: argparse.Namespace) -> dict[str, Timing]:
     """Timings of a sample, with the workers' CPU time."""
     turns = {}
     for name, way in ways.items():
-        keys = list(batches(way, options.batch_size, 1))
+        keys = list(batches(way, batch_size, 1))
         turns[name] = Turn(way.samples, way.together, way.received, keys, len(way.samples))  # type: ignore[arg-type]
     return turns_with_workers(turns, options.workers, options.rounds, LEAST_S)
 
@@ -215,17 +228,17 @@ def seconds_of_augmenting(way: Way, batch_size: int) -> float:
 # ------------------------------------------------------------------ training
 
 
-def share_of_waiting(root: Path, options: argparse.Namespace, training: list[str]) -> float:
+def share_of_waiting(root: Path, setting: Setting, options: argparse.Namespace, training: list[str]) -> float:
     """Share of a training's time that it waits for data, by its own clock, in the last line it writes."""
     prepared = root / "prepared"
-    data = build_dataset("prepared", DatasetRequest(options.height, options.width, FRAMES, prepared))
+    data = build_dataset("prepared", DatasetRequest(*setting.size, FRAMES, prepared))
     lists = root / "lists"
     lists.mkdir()
     names = [data.name(index) for index in range(len(data))]
     (lists / "train_files.txt").write_text("\n".join(names[: min(4 * options.steps, len(names) - 1)]))
     (lists / "val_files.txt").write_text(names[-1])
     words = ["--dataset", "prepared", "--data_path", str(prepared), "--split", str(lists), *WANTED]
-    words += [*size_words(options), *TRAINING, "--num_workers", str(options.workers)]
+    words += [*size_words(setting), *TRAINING, "--num_workers", str(options.workers)]
     train.main([*words, "--log_dir", str(root / "runs"), *training])
     (metrics,) = (root / "runs").glob("*/metrics.jsonl")
     told = [json.loads(line) for line in metrics.read_text().splitlines()]

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
@@ -175,10 +176,17 @@ def write_json(path: Path, settings: Mapping[str, Timings], base: str, **facts: 
     path.write_text(json.dumps(content, indent=1, default=str) + "\n")
 
 
-def plot_ratios(path: Path, settings: Mapping[float, Timings], base: str, x: str, clock: Clock = "cpu") -> None:
-    """Times `base` of every other way against what differs between the settings ("batch size")."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
+def plot_ratios(path: Path, panels: Mapping[str, Mapping[float, Timings]], base: str, clock: Clock = "cpu") -> None:
+    """Times `base` of every other way; a panel for each thing that differs between settings ("batch size")."""
+    figure = Figure(figsize=(6 * len(panels), 4), layout="constrained")
+    for axes, (x, settings) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        draw_ratios(axes, settings, base, x, clock)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def draw_ratios(axes: Axes, settings: Mapping[float, Timings], base: str, x: str, clock: Clock) -> None:
+    """As `plot_ratios`, into a panel of a larger picture."""
     for name in next(iter(settings.values())):
         if name != base:
             ratios = [ratio(found, name, base, clock) for found in settings.values()]
@@ -186,8 +194,6 @@ def plot_ratios(path: Path, settings: Mapping[float, Timings], base: str, x: str
     axes.axhline(1, color="0.6", linewidth=1)
     axes.set(xlabel=x, ylabel=f"times {base} ({clock} time)", ylim=(0, None))
     axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
 
 
 # ------------------------------------------------------------------ asked

@@ -45,9 +45,7 @@ class PlainObjective:
         self.min_depth, self.max_depth = min_depth, max_depth
         self.ssim = PlainSSIM()
 
-    def __call__(
-        self, batch: Batch, disps: dict[int, Tensor], transforms: Transforms, noise: Tensor | None
-    ) -> Tensor:
+    def __call__(self, batch: Batch, disps: dict[int, Tensor], transforms: Transforms, noise: Tensor | None) -> Tensor:
         """The total loss.
 
         Args:

@@ -1,7 +1,7 @@
 """Time per picture of a prediction: as the published script does it, as ours does it, and of the network alone.
 
     python -m benchmarks.predict [--batches 1 8] [--outputs npy color] [--images 24] [--height 192] [--width 640]
-        [--encoder resnet18] [--rounds 5] [--threads 1] [--json FILE] [--plot FILE]
+        [--sizes 320x96 1024x320] [--encoder resnet18] [--rounds 5] [--threads 1] [--json FILE] [--plot FILE]
 
 published  one picture after the other: Pillow and Lanczos, fp32, .npy at the network's size, matplotlib's colours, JPEG
 ours       what predict_depth.py does: .npy at the picture's size (five times the bytes), coloured .png, sidecar
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks.loader_footage import write_walk
-from benchmarks.measuring import Timing, add_options, clock_of, measure, plot_ratios, table, tell, write_json
+from benchmarks.measuring import Timing, add_options, clock_of, measure, table, tell, write_json
 from benchmarks.published_serving import (
     PublishedNetwork,
     has_bf16,
@@ -31,6 +31,7 @@ from benchmarks.published_serving import (
     predict_as_published,
     write_checkpoint,
 )
+from benchmarks.settings import add_setting_options, plot_settings, settings_of
 from predict_depth import cameras_of, run_settings
 from selfsup_depth.prediction.engines import EngineRequest, TorchEngine
 from selfsup_depth.prediction.metadata import Origin
@@ -47,40 +48,42 @@ BASE = "published"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
+    add_setting_options(parser, [1, 8])
     parser.add_argument("--outputs", nargs="+", default=list(PICTURES))
     parser.add_argument("--images", type=int, default=24)
-    parser.add_argument("--height", type=int, default=192)
-    parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--encoder", default="resnet18")
     add_options(parser, rounds=5)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as root:
-        prediction = Prediction(Path(root), options)
-        difference = prediction.difference()
-        measured = {batch: prediction.measure(batch, options.rounds) for batch in options.batches}
-        told = speed(prediction.as_ours(prediction.engines["ours"], options.batches[-1]))
-    clock, what = clock_of(prediction.published.device), f"{options.images} pictures, {' '.join(options.outputs)}"
-    for batch, timings in measured.items():
+        settings = settings_of(options)
+        at = {size: Prediction(Path(root), options, size) for size in dict.fromkeys(each.size for each in settings)}
+        differences = {f"{width}x{height}": found.difference() for (height, width), found in at.items()}
+        measured = {setting: at[setting.size].measure(setting.batch, options.rounds) for setting in settings}
+        first = at[settings[0].size]
+        told = speed(first.as_ours(first.engines["ours"], options.batches[-1]))
+    clock = clock_of(first.published.device)
+    for setting, timings in measured.items():
         shown = table(timings, BASE, clock=clock, items=options.images, of="picture")
-        tell(f"{options.encoder}, {options.width}x{options.height}, {what}, batches of {batch}", shown)
+        tell(f"{options.encoder}, {options.images} pictures, {' '.join(options.outputs)}, {setting}", shown)
     print(f"predict_depth.py says of itself: {told}")
     if options.json is not None:
-        settings = {f"batch {batch}": timings for batch, timings in measured.items()}
-        write_json(options.json, settings, BASE, options=vars(options), depth_difference=difference)
+        named = {str(setting): timings for setting, timings in measured.items()}
+        write_json(options.json, named, BASE, options=vars(options), depth_differences=differences)
     if options.plot is not None:
-        plot_ratios(options.plot, measured, BASE, "pictures per batch", clock)
+        plot_settings(options.plot, measured, BASE, clock)
 
 
 class Prediction:
     """The same folder of pictures, predicted in several ways."""
 
-    def __init__(self, root: Path, options: argparse.Namespace) -> None:
-        self.root, self.outputs = root, tuple[OutputName, ...](options.outputs)
+    def __init__(self, root: Path, options: argparse.Namespace, size: tuple[int, int]) -> None:
+        height, width = size
+        self.root = root = root / f"{width}x{height}"
+        self.outputs = tuple[OutputName, ...](options.outputs)
         write_walk(root / "walk", options.images)
         self.files = sorted((root / "walk").glob("*.jpg"))
-        self.folder = write_checkpoint(root / "weights", options.encoder, options.height, options.width)
+        self.folder = write_checkpoint(root / "weights", options.encoder, height, width)
         self.published = PublishedNetwork(self.folder)
         self.engines = {"ours": TorchEngine(EngineRequest(self.folder))}
         if has_bf16(self.published.device):

@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> Timings:
     if options.json is not None:
         write_json(options.json, {size: timings}, "one", **facts, load=os.getloadavg()[0])
     if options.plot is not None:
-        plot_ratios(options.plot, {count: timings}, "one", "processes", "wall")
+        plot_ratios(options.plot, {"processes": {count: timings}}, "one", "wall")
     return timings
 
 

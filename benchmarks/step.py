@@ -6,12 +6,12 @@
 plain        Monodepth2's step re-expressed (benchmarks/plain.py), fp32; with a teacher, DistDepth's, whose teacher
              carries gradients that nobody uses
 ours         the trainer's own step with the options given (--precision bf16, --compile), checks and averages included
-networks     forward and backward of the networks alone, as ours runs them: nothing can be faster
+networks     forward and backward of the networks alone, as ours runs them, and a live teacher: nothing can be faster
 --arithmetic warps, losses and masks alone, forward and backward, without any network
 
---sweep repeats it for several sizes, and --plot draws how time grows with them and what becomes of the ratio.
---frame_ids, --use_stereo, --height, --batch_size and all other options of train.py apply; weights are random. On a GPU
-wall time is told, on a CPU that of the process.
+--sweep repeats it for several sizes; --plot draws how time grows with them, and the ratios. --frame_ids, --use_stereo,
+--height, --batch_size and all other options of train.py apply; weights are random. On a GPU wall time is told, on a
+CPU that of the process.
 """
 
 from __future__ import annotations
@@ -94,7 +94,11 @@ def step_ways(config: TrainConfig, teacher: str, device: torch.device) -> dict[s
         if teacher == "live"
         else our_step(distilled, replace(batch, teacher=asked(batch.target.image)), device)
     )
-    return {"plain": PlainStep(config, batch, device, plain_teacher(network)), "ours": ours}
+    return {
+        "plain": PlainStep(config, batch, device, plain_teacher(network)),
+        "ours": ours,
+        "networks": floor_step(config, batch, device, asked if teacher == "live" else None),
+    }
 
 
 def arithmetic_ways(config: TrainConfig, device: torch.device) -> dict[str, Step]:

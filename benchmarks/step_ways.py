@@ -148,13 +148,15 @@ class PlainStep:
 # ------------------------------------------------------------------ the floor
 
 
-def floor_step(config: TrainConfig, batch: Batch, device: torch.device) -> Step:
-    """Forward and backward of the networks alone, as our step runs them."""
+def floor_step(config: TrainConfig, batch: Batch, device: torch.device, teacher: Teacher | None = None) -> Step:
+    """Forward and backward of the networks alone, and forward of a teacher, as our step runs them."""
     method = method_of(replace(config, speed=replace(config.speed, compile=False)), device).train()
     method.networks.to(memory_format=torch.channels_last)
     precision = Precision(config.optimizer.precision, device)
 
     def step() -> None:
+        if teacher is not None:
+            teacher(batch.target.image)
         with precision.autocast():
             features = method._features(batch)
             disps = method.networks["depth"](features[0])

@@ -20,12 +20,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def run_or_say_what_fits(
-    work: Callable[[int], T], batch: int, device: torch.device, what: str = "images"
+    work: Callable[[int], T], batch: int, device: torch.device, what: str = "images", processes: int = 1
 ) -> T:
     """`work` for the first `batch` items, which are `what`.
 
     Raises UserError when that takes more memory than there is: it names --batch_size and the largest half, quarter, ...
-    of it with which the same work is done.
+    of it with which the same work is done. Of several processes `batch` is the share of this one, --batch_size all.
     """
     try:
         return work(batch)
@@ -39,11 +39,12 @@ def run_or_say_what_fits(
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"the {device.type.upper()}"
     if fits:
         raise UserError(
-            f"{batch} {what} at once take more memory than {where} has free: {fits} fit, so give --batch_size {fits}"
+            f"{batch} {what} at once take more memory than {where} has free: {fits} fit, so give --batch_size "
+            f"{fits * processes}"
         )
     raise UserError(
-        f"{batch} {what} at once take more memory than {where} has free, and so does one alone (--batch_size 1): free "
-        "some, if another program uses it, or use --no_cuda"
+        f"{batch} {what} at once take more memory than {where} has free, and so does one alone (--batch_size "
+        f"{processes}): free some, if another program uses it, or use --no_cuda"
     )
 
 

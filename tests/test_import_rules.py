@@ -29,7 +29,7 @@ ALLOWED = {
     "checkpoints": {"weight_files"},
     "structures": {"geometry"},
     "datasets": {"geometry", "splits", "structures"},
-    "photometric_pass": {"geometry", "losses"},
+    "photometric_pass": {"geometry", "losses", "compiling"},
     "methods": {"geometry", "structures", "config", "networks", "losses", "photometric_pass"},
     "predictor": {"geometry", "structures", "config", "checkpoints", "methods", "image_depth", "arithmetic"},
     "report": {"structures"},

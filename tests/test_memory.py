@@ -41,6 +41,13 @@ def test_the_largest_half_that_fits_is_said(most, said):
     assert told.value.__context__ is None  # the failed attempt's tensors are let go
 
 
+def test_of_several_processes_the_batch_of_all_is_said():
+    with pytest.raises(UserError, match=r"6 samples at once .*: 3 fit, so give --batch_size 12$"):
+        run_or_say_what_fits(Full(3), 6, CPU, "samples", processes=4)
+    with pytest.raises(UserError, match=r"and so does one alone \(--batch_size 4\)"):
+        run_or_say_what_fits(Full(0), 6, CPU, "samples", processes=4)
+
+
 def test_not_even_one_fits():
     work = Full(most=0)
     with pytest.raises(UserError, match=r"3 images at once .*, and so does one alone \(--batch_size 1\)"):

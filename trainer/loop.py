@@ -183,13 +183,15 @@ class Trainer:
         """Forward and backward; raises UserError naming the --batch_size that fits where this one does not."""
 
         def work(samples: int) -> Losses:
-            return self._forward_and_backward(batch if samples == size else batch.first(samples), generator)
+            if samples == size:
+                return self._forward_and_backward(batch, generator)
+            return self._rehearse(batch.first(samples), generator)
 
         size = len(batch.target.image)
-        if self.processes.count == 1:
-            return run_or_say_what_fits(work, size, self.device, "samples")
+        if self.processes.alone or not self.settings.sync_batchnorm:
+            return run_or_say_what_fits(work, size, self.device, "samples", processes=self.processes.count)
         try:
-            return work(size)
+            return work(size)  # batch norms that wait for other processes cannot be tried by one of them
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -197,6 +199,13 @@ class Trainer:
                 f"process {self.processes.rank}: its {size} samples of a step take more memory than the device has "
                 "free: give a smaller --batch_size, or more processes"
             ) from error
+
+    def _rehearse(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """What a step needs memory for, without the other processes and without leaving gradients behind."""
+        with self.precision.autocast():
+            losses = self.method.losses(batch, generator)
+        torch.autograd.grad(losses.total, self.parameters, allow_unused=True)
+        return losses
 
     def _forward_and_backward(self, batch: Batch, generator: torch.Generator) -> Losses:
         with self.precision.autocast():

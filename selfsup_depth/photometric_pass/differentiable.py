@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from geometry.projection import PixelMotion
+from selfsup_depth.compiling import compiled_for_each_size
 from selfsup_depth.photometric_pass.one_pass import (
     PassGradients,
     PassResult,
@@ -29,8 +30,8 @@ class PhotometricPass:
         self._pass: Callable[..., Any] = photometric_pass
         self._unwarped: Callable[..., Tensor] = unwarped_errors
         if compiled:
-            self._pass = torch.compile(photometric_pass, dynamic=False, fullgraph=True)
-            self._unwarped = torch.compile(unwarped_errors, dynamic=False, fullgraph=True)
+            self._pass = compiled_for_each_size(photometric_pass)
+            self._unwarped = compiled_for_each_size(unwarped_errors)
 
     @torch.no_grad()
     def unwarped(self, scene: Scene) -> Tensor:

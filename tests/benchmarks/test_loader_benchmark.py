@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 
 from benchmarks import decoders, loader, remote_shards
@@ -32,17 +33,22 @@ def originals(drive, **changes):
 def test_it_runs_and_says_what_it_measured(tmp_path, monkeypatch, capsys):
     pytest.importorskip("cv2", reason="preparation needs OpenCV (extra `video`)")
     words = ["--frames", "6", "--height", "64", "--width", "96", "--workers", "1", "--rounds", "1", "--steps", "1"]
-    result = tmp_path / "result.json"
-    monkeypatch.setattr("sys.argv", ["loader", *words, "--lidar", "--json", str(result), "--no_cuda"])
+    words += ["--sizes", "128x64"]
+    result, plot = tmp_path / "result.json", tmp_path / "plot.png"
+    monkeypatch.setattr(
+        "sys.argv", ["loader", *words, "--lidar", "--json", str(result), "--plot", str(plot), "--no_cuda"]
+    )
     monkeypatch.setattr(loader, "LEAST_S", 0.05)
     loader.main()
     told = json.loads(result.read_text())
     ways = {"plain", "plain with LiDAR", "floor", "originals", "prepared", "shards, JPEG", "shards, exact", "in memory"}
-    for setting in ("one process", "workers"):
-        found = told["settings"][setting]
+    settings = ("96x64, batches of 12", "128x64, batches of 12")
+    assert set(told["settings"]) == {f"{each}, {who}" for each in settings for who in ("one process", "workers")}
+    for found in told["settings"].values():
         assert set(found) == ways
         assert found["prepared"]["times_base_cpu"] > 10  # far less than it is (RESULTS.md), for a machine that is busy
         assert found["plain"]["times_base_cpu"] == 1
+    assert Image.open(plot).size == (720, 480)
     assert told["augmenting_ms"] > 0
     assert 0 <= told["waiting_for_data"] <= 1
     out = capsys.readouterr().out

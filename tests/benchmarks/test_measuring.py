@@ -68,5 +68,5 @@ def test_files_hold_every_round_and_the_machine(tmp_path):
     assert told["settings"]["batch 1"]["ours"]["times_base_cpu"] == 4.0
     assert (told["base"], told["images"]) == ("plain", 7)
     assert told["machine"]["cpu"] and told["machine"]["torch"] == machine()["torch"]
-    plot_ratios(tmp_path / "plots" / "step.png", {1: {"plain": SLOW, "ours": FAST}}, "plain", "batch size")
+    plot_ratios(tmp_path / "plots" / "step.png", {"batch size": {1: {"plain": SLOW, "ours": FAST}}}, "plain")
     assert Image.open(tmp_path / "plots" / "step.png").size[0] > 300

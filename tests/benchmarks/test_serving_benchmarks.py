@@ -32,8 +32,8 @@ def threads():
     ("benchmark", "more", "checked"),
     [
         (evaluate, ["--truth", "dense"], "score_differences"),
-        (evaluate, [], "score_differences"),
-        (predict, [], "depth_difference"),
+        (evaluate, ["--sizes", "128x64"], "score_differences"),
+        (predict, ["--sizes", "128x64"], "depth_differences"),
     ],
     ids=["evaluate dense", "evaluate lidar", "predict"],
 )
@@ -42,13 +42,14 @@ def test_they_run_and_say_what_they_measured(benchmark, more, checked, tmp_path,
     monkeypatch.setattr("sys.argv", ["benchmark", *SMALL, *more, "--json", str(told), "--plot", str(plot)])
     benchmark.main()
     result = json.loads(told.read_text())
-    assert set(result["settings"]) == {"batch 1", "batch 2"}
-    ways = result["settings"]["batch 2"]
+    further = {"128x64, batches of 2"} if "--sizes" in more else set()
+    assert set(result["settings"]) == {"96x64, batches of 1", "96x64, batches of 2"} | further
+    ways = result["settings"]["96x64, batches of 2"]
     assert {"published", "ours", "network"} <= set(ways)
     assert ways["published"]["times_base_cpu"] == 1.0
     assert ways["ours"]["median_cpu_s"] > 0
-    assert result[checked]
-    assert Image.open(plot).size[0] > 300
+    assert len(result[checked]) == 1 + len(further)
+    assert Image.open(plot).size[0] == (1440 if further else 720)  # a panel for batches, and one for sizes
     printed = capsys.readouterr().out
     assert "times published" in printed and "batches of 2" in printed
     if benchmark is predict:

@@ -60,4 +60,5 @@ def test_arithmetic_alone_and_a_cached_teacher(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(benchmark, "random_dpt_hybrid", lambda device: small)
     for teacher in ("live", "cached"):
         benchmark.main([*SMALL, "--teacher", teacher, "--use_stereo", "--rounds", "1"])
-        assert f"teacher {teacher}" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert f"teacher {teacher}" in told and "| networks" in told

@@ -12,6 +12,7 @@ from torch import Tensor
 from benchmarks.plain import PlainObjective
 from selfsup_depth.config import LossConfig
 from selfsup_depth.methods.photometric_objective import PhotometricObjective
+from selfsup_depth.photometric_pass import differentiable
 from selfsup_depth.structures import FrameId
 
 RANGE = {"min_depth": 0.1, "max_depth": 100.0}
@@ -56,6 +57,16 @@ def test_in_float64_loss_and_gradients_agree_to_1e_10(options: dict) -> None:
     for expected, found in zip(plain, ours, strict=True):
         assert (found - expected).abs().max() <= 1e-10 * expected.abs().max()
         assert expected.abs().max() > 0
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_so_they_do_where_a_batch_goes_through_as_a_whole(monkeypatch, compiled) -> None:
+    """As on a GPU; a CPU takes one image after the other."""
+    monkeypatch.setattr(differentiable, "_parts", lambda scene: [(slice(None), scene)])
+    (plain_loss, plain), (our_loss, ours) = both_ways({}, torch.float64, compiled=compiled, size=(32, 48))
+    assert our_loss.item() == pytest.approx(plain_loss.item(), rel=1e-10)
+    for expected, found in zip(plain, ours, strict=True):
+        assert (found - expected).abs().max() <= 1e-10 * expected.abs().max()
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

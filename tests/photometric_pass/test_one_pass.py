@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from seen_scene import seen_batch
@@ -74,6 +76,15 @@ def test_parts_of_a_batch_do_not_see_each_other() -> None:
         alone = scene_of(batch).image(index)
         found = compare(depth[one], PixelMotion(motion.D[:, one], motion.e[:, one]), alone)
         assert torch.equal(found.loss, together.loss[one]) and torch.equal(found.counted, together.counted[one])
+
+
+def test_it_is_compiled_for_more_sizes_than_torch_allows_by_itself(monkeypatch) -> None:
+    """With a backend that only traces: producing code for ten sizes takes minutes."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    compiled, usual = PhotometricPass(PassSettings(), compiled=True), PhotometricPass(PassSettings())
+    for width in range(20, 40, 2):
+        scene = scene_of(seen_batch(16, width, dtype=torch.float32)[0])
+        torch.testing.assert_close(compiled.unwarped(scene), usual.unwarped(scene))
 
 
 def test_counts_the_pixels_that_some_source_sees() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import prepare_data
 import train
 from selfsup_depth.datasets import storage
 from selfsup_depth.errors import UserError
+from trainer.loop import Trainer
 
 SIZE = ["--height", "64", "--width", "96"]
 SMALL = [
@@ -73,6 +75,32 @@ def test_a_run_goes_on_from_other_places_of_the_same_data(shards, tmp_path):
     with serve(shards) as server:
         moved = ["--dataset", "shards", "--data_path", server.url, "--in_memory", "--resume"]
         assert [line["epoch"] for line in run(tmp_path, *moved) if "epoch" in line][-1] == 1
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_from_a_url_goes_on_in_the_middle_of_an_epoch(shards, originals, tmp_path, monkeypatch, workers):
+    """Stopped in an epoch's second step of several, it ends with the numbers of the run that was not."""
+    steps = [line for line in originals if line["kind"] == "train"]
+    assert steps[0]["step"] >= 3  # logged at the end of each epoch
+    take, taken = Trainer._step, []
+
+    def then_stop(trainer, batches):
+        losses = take(trainer, batches)
+        taken.append(losses)
+        if len(taken) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return losses
+
+    monkeypatch.setattr(Trainer, "_step", then_stop)
+    with serve(shards) as server:
+        asked = ["--dataset", "shards", "--data_path", server.url]
+        with pytest.raises(KeyboardInterrupt, match="step 2 is saved"):
+            run(tmp_path, *asked, workers=workers)
+        resumed = run(tmp_path, *asked, "--resume", workers=workers)
+    assert [line for line in resumed if line["kind"] == "validation"] == [
+        line for line in originals if line["kind"] == "validation"
+    ]
+    assert [line for line in resumed if line["kind"] == "train"][-1] == steps[-1]
 
 
 def test_shards_are_scored_under_the_protocol_of_their_originals(shards, tmp_path, capsys):

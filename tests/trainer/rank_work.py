@@ -98,7 +98,10 @@ class Struck(Counting):
     def losses(self, batch, generator=None):
         losses = super().losses(batch, generator)
         if batch.step == self.step and int(os.environ["RANK"]) == self.rank:
-            self.strike(losses)
+            if self.what == "out of memory" and len(batch.names) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+            if self.what != "out of memory":
+                self.strike(losses)
         return losses
 
     def strike(self, losses: Losses) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 
 import pytest
 import torch
@@ -203,6 +204,32 @@ def test_low_precision_trains(setup, precision):
     after = weights(trainer)
     assert all(value.isfinite().all() for value in after.values())
     assert not torch.equal(before["networks.depth.0.weight"], after["networks.depth.0.weight"])
+
+
+@pytest.mark.parametrize("slow_s", [0.0, 0.05])
+def test_the_share_of_time_that_a_loader_holds_up_is_told(setup, monkeypatch, capsys, slow_s):
+    trainer = setup.changed(num_epochs=1).trainer()
+    load = type(trainer.data.dataset).__getitem__
+    monkeypatch.setattr(
+        type(trainer.data.dataset), "__getitem__", lambda data, key: (time.sleep(slow_s), load(data, key))[1]
+    )
+    take = trainer._step
+    monkeypatch.setattr(trainer, "_step", lambda batches: (time.sleep(0.05 - slow_s), take(batches))[1])
+    trainer.fit()
+    told = [json.loads(line) for line in (setup.folder / "toy" / "metrics.jsonl").read_text().splitlines()]
+    (share,) = [line["waiting_for_data"] for line in told if line["kind"] == "train"]
+    assert share > 0.75 if slow_s else share < 0.25
+    assert f"waiting for data {share:.0%}" in capsys.readouterr().out
+
+
+def test_networks_are_channels_last_and_stay_so_through_a_run(setup):
+    trainer = setup.trainer()
+    seen = []
+    trainer.method.networks["depth"][0].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    trainer.fit()
+    weight = trainer.method.networks["depth"][0].weight
+    assert all(each.is_contiguous(memory_format=torch.channels_last) for each in (weight, *seen))
+    assert seen and not weight.is_contiguous()
 
 
 def test_gradients_are_clipped(setup):

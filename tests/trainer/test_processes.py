@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -130,9 +131,9 @@ def test_a_run_of_two_that_was_killed_goes_on_with_as_many_and_with_fewer(count,
 LOST = "process 0: stopped, because process 1 has ended; nothing since step 2 was saved: go on from there with --resume"
 
 
-def strike(folder: Path, rank: int, what: str, **environment: str) -> list[ranks.Ended]:
-    changes = {"run": {"save_steps": 2}}
-    return ranks.start(2, folder, rank_work.struck, folder, rank, 3, what, changes, **environment).wait(30)
+def strike(folder: Path, rank: int, what: str, **settings: object) -> list[ranks.Ended]:
+    changes = {"run": {"save_steps": 2}, **settings}
+    return ranks.start(2, folder, rank_work.struck, folder, rank, 3, what, changes).wait(30)
 
 
 def assert_intact(folder: Path, step: int = 2) -> None:
@@ -154,6 +155,16 @@ def test_a_process_that_fails_says_why_and_the_other_that_it_follows(tmp_path):
     main, failed = strike(tmp_path, 1, "bad picture")
     assert (main.status, failed.status) == (1, 2)
     assert failed.err == "error: picture_7.png cannot be read\n"
+    assert main.err == LOST + "\n"
+    assert_intact(tmp_path)
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_a_share_larger_than_memory_is_said_with_the_batch_that_fits(sync, tmp_path):
+    main, full = strike(tmp_path, 1, "out of memory", sync_batchnorm=sync)
+    assert (main.status, full.status) == (1, 2)
+    told = "its 2 samples of a step take more memory" if sync else "2 samples at once .*: 1 fit, so give --batch_size 2"
+    assert re.search(told, full.err), full.err
     assert main.err == LOST + "\n"
     assert_intact(tmp_path)
 
