@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with processes.in_turn():
                 if processes.is_main:  # other machines need not see the folders of runs
                     refuse_misspelt_resume(asked.run)
-                refuse_what_is_not_there(asked)
+                refuse_what_is_not_there(asked, choose_device(asked.run, processes))
                 config = with_data(asked)
             return train(asked, config, console, processes)
 
@@ -171,11 +171,10 @@ def refuse_to_start_again(run: RunConfig) -> None:
         )
 
 
-def refuse_what_is_not_there(config: TrainConfig) -> None:
+def refuse_what_is_not_there(config: TrainConfig, device: torch.device) -> None:
     """Raises UserError for what would be missed only after the data set was rendered and indexed."""
     run, network = config.run, config.network
     find_method(run.method)
-    device = torch.device("cuda" if torch.cuda.is_available() and not run.no_cuda else "cpu")
     autocast_type(config.optimizer.precision, device)
     if config.distill.distill is not None:
         autocast_type(config.distill.teacher_precision, device, "--teacher_precision")

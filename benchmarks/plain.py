@@ -8,10 +8,13 @@ view are ours, so that both ways must agree to the last digits (tests/benchmarks
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from geometry.camera import invert_intrinsics
 from geometry.projection import NEAREST_Z
 from selfsup_depth.config import LossConfig
 from selfsup_depth.methods.photometric_objective import Transforms
@@ -74,8 +77,9 @@ class PlainObjective:
         self, batch: Batch, depth: Tensor, source_T_target: dict[FrameId, Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
         warped, valid = [], []
+        inverse = invert_intrinsics(batch.target.intrinsics)  # as published a part of the batch
         for frame, view in batch.sources.items():
-            points = backproject(depth, batch.target.intrinsics)
+            points = backproject(depth, inverse)
             pixels, inside = project(points, view.intrinsics, source_T_target[frame], depth.shape[-2:])
             warped.append(F.grid_sample(view.image, pixels, padding_mode="border", align_corners=False))
             valid.append(inside)
@@ -114,14 +118,21 @@ class PlainObjective:
         return (disp_x * torch.exp(-image_x)).mean() + (disp_y * torch.exp(-image_y)).mean()
 
 
-def backproject(depth: Tensor, intrinsics: Tensor) -> Tensor:
+def backproject(depth: Tensor, inverse_intrinsics: Tensor) -> Tensor:
     """Homogeneous points [B, 4, H * W] of a depth map [B, 1, H, W]."""
-    batch, _, height, width = depth.shape
+    pixels, ones = pixels_and_ones(tuple(depth.shape), depth.dtype, depth.device)
+    points = depth.view(len(depth), 1, -1) * torch.matmul(inverse_intrinsics, pixels)
+    return torch.cat([points, ones], 1)
+
+
+@lru_cache(maxsize=2)
+def pixels_and_ones(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Homogeneous pixels [B, 3, H * W] and ones [B, 1, H * W]: made once, as published."""
+    batch, _, height, width = shape
     v, u = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     pixels = torch.stack([u.flatten() + 0.5, v.flatten() + 0.5, torch.ones(height * width)])
-    pixels = pixels.to(depth).repeat(batch, 1, 1)
-    points = depth.view(batch, 1, -1) * torch.matmul(torch.inverse(intrinsics), pixels)
-    return torch.cat([points, torch.ones(batch, 1, height * width).to(depth)], 1)
+    pixels = pixels.to(device, dtype).repeat(batch, 1, 1)
+    return pixels, torch.ones_like(pixels[:, :1])
 
 
 def project(points: Tensor, intrinsics: Tensor, transform: Tensor, size: torch.Size) -> tuple[Tensor, Tensor]:

@@ -124,8 +124,9 @@ class PlainStep:
             found = {frame: motion.source_T_target(scale) for frame, motion in motions.items()}
             return found | ({STEREO: self.method._stereo_in_units(batch)} if STEREO in batch.sources else {})
 
-        noise = self.noise * torch.randn(len(batch.names), len(batch.sources), *batch.target.image.shape[-2:])
-        total = self.objective(batch, disps, transforms, noise.to(batch.target.image.device))
+        image = batch.target.image
+        noise = torch.randn(len(batch.names), len(batch.sources), *image.shape[-2:], device=image.device)
+        total = self.objective(batch, disps, transforms, self.noise * noise)
         if self.teacher is None:
             return total
         # as published: the teacher stays in the graph, and its parameters get gradients that nobody uses

@@ -24,6 +24,7 @@ from selfsup_depth.structures import Batch, Sample
 from selfsup_depth.teachers import TeacherAbsent, TeacherInfo
 from selfsup_depth.teachers.cache import MANIFEST, Manifest, TeacherCache, open_cache, read_manifest
 from selfsup_depth.tutors import TRUE_DEPTH, Question, Tutor, build_tutor, tutor_info
+from selfsup_depth.workers import begin_worker
 
 DepthOf = Callable[[int], np.ndarray | None]
 
@@ -34,7 +35,8 @@ def teach(batch: Batch, tutor: Tutor) -> Batch:
     recorded = _mirrored(batch.target.image, flip)
     depth = batch.depth
     if depth is not None and flip is not None:
-        depth = [each.flip(-1) if mirrored else each for each, mirrored in zip(depth, flip.tolist(), strict=True)]
+        # chosen on the device: to ask it which are mirrored would be to wait for it
+        depth = [torch.where(mirrored, each.flip(-1), each) for each, mirrored in zip(depth, flip, strict=True)]
     maps = tutor(Question(recorded, batch.names, depth))
     return replace(batch, teacher=_mirrored(maps.to(recorded.device), flip))
 
@@ -99,6 +101,7 @@ def fill_cache(
         batch_size=batch_size,
         collate_fn=list,
         num_workers=num_workers if len(missing) > batch_size else 0,
+        worker_init_fn=begin_worker,
         # the loader must not draw from the global generator, on which a run's numbers depend
         generator=torch.Generator(),
     )

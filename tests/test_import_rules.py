@@ -48,7 +48,7 @@ ALLOWED = {
     "preparation": {"geometry", "splits", "structures", "datasets", "config"},
     "preflight": {"geometry", "splits", "structures", "datasets", "report"},
     "tutors": {"config", "teachers"},
-    "teaching": {"structures", "config", "teachers", "tutors"},
+    "teaching": {"structures", "config", "teachers", "tutors", "workers"},
     "assembly": {
         "structures", "config", "cli", "checkpoints", "datasets", "methods", "version", "teaching", "tutors",
     },  # fmt: skip

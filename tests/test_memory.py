@@ -61,12 +61,17 @@ def test_the_name_of_the_gpu_is_said(monkeypatch):
         run_or_say_what_fits(Full(3), 4, torch.device("cuda", 0))
 
 
-def test_the_cpu_says_it_in_other_words():
-    full = Full(2, RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80 bytes."))
+@pytest.mark.parametrize(
+    "words",
+    ["DefaultCPUAllocator: can't allocate memory: you tried to allocate 80 bytes.", "could not create a primitive"],
+)
+def test_the_cpu_says_it_in_other_words(words):
+    full = Full(2, RuntimeError(words))
     with pytest.raises(UserError, match="--batch_size 2"):
         run_or_say_what_fits(full, 4, CPU)
 
 
 def test_other_errors_are_not_taken_for_it():
-    with pytest.raises(RuntimeError, match="shapes"):
-        run_or_say_what_fits(Full(2, RuntimeError("shapes do not match")), 4, CPU)
+    for words in ("shapes do not match", "could not create a primitive descriptor for a convolution"):
+        with pytest.raises(RuntimeError, match=words):
+            run_or_say_what_fits(Full(2, RuntimeError(words)), 4, CPU)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from itertools import chain
 from typing import Any
 
 import torch
@@ -145,6 +147,18 @@ class Trainer:
                 self.recorder.save_last()
         batches.close()
 
+    @contextmanager
+    def _kept_on_error(self) -> Iterator[None]:
+        """Around what can fail between two steps, at a picture that cannot be read or a server that does not answer:
+        what was learnt since the last checkpoint is saved before the run ends."""
+        try:
+            yield
+        except Exception:
+            if self.position.step not in (0, self.recorder.saved_step):
+                with suppress(UserError):  # of a full disk, say: told is what ended the run
+                    self.recorder.save_last()
+            raise
+
     def _stopped_by(self, source: str) -> KeyboardInterrupt:
         saved = self.recorder.saved_step
         at = "" if saved in (None, self.position.step) else f" at step {self.position.step}"
@@ -162,6 +176,9 @@ class Trainer:
     def _step(self, batches: Iterator[tuple[Batch, torch.Generator]]) -> Losses:
         """One optimiser step, over `accumulate_steps` batches."""
         torch.manual_seed(dropout_seed(self.run.seed, self.position.step, self.processes.rank))
+        with self._kept_on_error() if self.processes.alone else nullcontext():  # the others are in the middle of a step
+            first = next(batches)
+        batches = chain([first], batches)
         for remaining in reversed(range(self.settings.accumulate_steps)):
             batch, generator = next(batches)
             batch.step = self.position.step
@@ -219,7 +236,7 @@ class Trainer:
         """Validate; then the position is the start of the next epoch, from which a saved run goes on."""
         self.guard.check()
         self.method.eval()
-        with self.average.applied():
+        with self._kept_on_error(), self.average.applied():
             validation = self.hooks.validate(self.method, progress.validating)
         self.position.epoch, self.position.step_in_epoch = epoch + 1, 0
         self.recorder.epoch(epoch, validation)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from selfsup_depth.errors import UserError
+
 
 @dataclass(frozen=True)
 class SpeedConfig:
@@ -17,3 +19,10 @@ class SpeedConfig:
     gradient_checkpointing: bool = False
     """Compute the encoders' activations again in the backward pass instead of keeping them: less memory, more time, the
     same numbers. For large backbones."""
+
+    def __post_init__(self) -> None:
+        if self.gradient_checkpointing and self.compile_networks:
+            raise UserError(
+                "--gradient_checkpointing cannot work together with --compile_networks, which itself decides what is "
+                "kept for the backward pass: leave out one of the two (--compile, of the warps, works with both)"
+            )

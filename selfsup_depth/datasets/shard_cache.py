@@ -48,7 +48,10 @@ class ShardCache:
         """Bytes of a part; None: they are not here."""
         if shard >= self._shards or not self._marks_of(shard)[part]:
             return None
-        file = os.open(self._path(shard, "tar"), os.O_RDONLY)
+        try:
+            file = os.open(self._path(shard, "tar"), os.O_RDONLY)
+        except FileNotFoundError:  # somebody made room, and left what marks it
+            return None
         try:
             return np.frombuffer(os.pread(file, stop - start, start), np.uint8)
         finally:

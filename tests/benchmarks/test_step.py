@@ -7,13 +7,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import step as benchmark
 from benchmarks.growth import steepest
 from benchmarks.measuring import Timing
+from benchmarks.plain import pixels_and_ones
 from benchmarks.step_ways import PlainStep, method_of, photographed
 from selfsup_depth import cli
 from selfsup_depth.config import TrainConfig
+from selfsup_depth.structures import View
+from tests.methods.test_nothing_waits import GPU, moved, without_values
 
 SMALL = ["--weights_init", "scratch", "--height", "64", "--width", "96", "--batch_size", "2", "--no_cuda"]
 
@@ -29,6 +34,48 @@ def test_a_whole_step_in_float32_has_the_loss_of_the_plain_one(options):
     expected = plain.loss()
     found = ours.losses(replace(batch, wants_maps=False), torch.Generator().manual_seed(0)).total
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+class Copies(TorchDispatchMode):
+    """What a GPU is sent from the host, and what it is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        sent = isinstance(result, torch.Tensor) and result.device == GPU and any(
+            isinstance(given, torch.Tensor) and given.device != GPU and given.ndim for given in args
+        )
+        if sent or "linalg_inv" in str(func):
+            self.seen.append(str(func))
+        return result
+
+
+@pytest.mark.filterwarnings("ignore:.*CUDA is not available")
+def test_the_plain_step_is_not_slowed_down_on_a_gpu():
+    """As published nothing is sent there in a step but the batch, and no matrix is inverted, which waits for it."""
+    options = ["--pose_model_type", "posecnn", "--use_stereo", "--width", "128"]
+    config = cli.parse(TrainConfig, [*SMALL, *options])
+    plain = PlainStep(config, photographed(config, torch.device("cpu")), torch.device("cpu"), None)
+    with FakeTensorMode():
+        moved(plain.method, GPU)
+
+        def sent(view: View) -> View:
+            return View(*(without_values(part, GPU) for part in (view.image, view.network_image, view.intrinsics)))
+
+        plain.batch = replace(
+            plain.batch,
+            target=sent(plain.batch.target),
+            sources={frame: sent(view) for frame, view in plain.batch.sources.items()},
+            stereo_T_target=without_values(plain.batch.stereo_T_target, GPU),
+        )
+        assert plain.loss().device == GPU  # the first one makes what is made once
+        with Copies() as copies:
+            plain.loss()
+    assert copies.seen == []
+    pixels_and_ones.cache_clear()
 
 
 def test_the_command_writes_a_table_numbers_and_pictures(tmp_path, capsys):

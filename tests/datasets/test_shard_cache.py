@@ -97,6 +97,19 @@ def test_bytes_that_were_lost_on_the_disk_are_read_again(server, tmp_path):
     assert torch.equal(images_of(opened(server.url, tmp_path)), read)
 
 
+def test_shards_that_were_deleted_are_read_again(server, tmp_path):
+    """To make room, without the small files that say what of them is there."""
+    data = opened(server.url, tmp_path)
+    read = images_of(data)
+    (folder,) = tmp_path.iterdir()
+    for path in folder.glob("*.tar"):
+        path.unlink()
+    assert torch.equal(images_of(opened(server.url, tmp_path)), read)
+    asked = requests_of_tars(server)
+    assert torch.equal(images_of(data), read)
+    assert requests_of_tars(server) == asked
+
+
 def test_another_set_has_another_folder(server, tmp_path):
     opened(server.url, tmp_path)
     (folder,) = tmp_path.iterdir()

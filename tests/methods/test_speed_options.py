@@ -92,3 +92,9 @@ def test_compiled_networks_are_traced_without_a_break(monkeypatch):
     assert compiled == ["ResNetEncoder", "DepthDecoder", "ResNetEncoder", "PoseDecoder"]
     assert loss.item() == pytest.approx(usual[0].item(), rel=1e-5)
     assert gradients.keys() == usual[1].keys()
+
+
+def test_recomputing_in_compiled_networks_is_refused():
+    with pytest.raises(UserError, match="--gradient_checkpointing cannot .* --compile_networks"):
+        SpeedConfig(gradient_checkpointing=True, compile_networks=True)
+    SpeedConfig(gradient_checkpointing=True, compile=True)

@@ -9,15 +9,18 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 import ranks
+import torch
 
 import train
 from selfsup_depth.datasets import builtin
 from selfsup_depth.errors import UserError
 from tests.scripts import rank_train
+from trainer.processes import Processes
 
 ROOT = Path(__file__).parents[2]
 STEREO = ["--frame_ids", "0", "-1", "1", "--use_stereo"]
@@ -108,3 +111,24 @@ def test_restarts_without_resume_are_refused(monkeypatch, tmp_path, tiny_options
     monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "3")
     with pytest.raises(UserError, match="--max_restarts starts the same command again .* add --resume"):
         train.main([*tiny_options, "--log_dir", str(tmp_path)])
+
+
+def test_what_a_gpu_can_do_is_asked_of_the_own_one(monkeypatch, tmp_path, tiny_options):
+    """A small function that is compiled on the first GPU would leave memory of every process there."""
+
+    class Second(Processes):
+        def in_turn(self) -> AbstractContextManager[None]:
+            return nullcontext()
+
+    monkeypatch.setattr(train, "launched", lambda: nullcontext(Second(rank=1, count=2, local_rank=1, local_count=2)))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.set_device", lambda device: None)
+
+    def nothing_compiles(device: torch.device) -> None:
+        raise UserError(f"asked {device}")
+
+    monkeypatch.setattr(train, "require_compiler", nothing_compiles)
+    options = [option for option in tiny_options if option != "--no_cuda"]
+    with pytest.raises(UserError, match="asked cuda:1"):
+        train.main([*options, "--compile", "--log_dir", str(tmp_path)])
