@@ -26,7 +26,7 @@ import tyro
 import yaml
 
 from selfsup_depth.errors import UserError
-from selfsup_depth.workers import dead_worker
+from selfsup_depth.workers import dead_worker, keep_freed_memory
 
 Config = TypeVar("Config")
 #: Recipes that come with the library; `--config distdepth` finds configs/distdepth.yaml.
@@ -59,8 +59,10 @@ def run(main: Callable[[], int | None]) -> int:
     """Run a script's `main`; a UserError becomes one sentence on stderr and status 2, Ctrl-C status 130.
 
     So does a loader's worker that was killed. What a KeyboardInterrupt says of itself is printed: how the program was
-    stopped, and what it has saved.
+    stopped, and what it has saved. Memory that the program frees it keeps: fresh pages for the maps of every step or
+    picture are an eighth of its time on a CPU.
     """
+    keep_freed_memory()
     try:
         return main() or 0
     except (UserError, RuntimeError) as error:

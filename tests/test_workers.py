@@ -66,6 +66,31 @@ def test_a_worker_keeps_the_memory_it_has_freed():
     assert told_by_a_worker(worker_init_fn=begin_worker)["pages"] < 2 * 12 * (3 << 19) // 4096
 
 
+MAPS = """
+import resource, torch
+from selfsup_depth import cli
+
+def maps():
+    _ = [torch.empty(6 << 20).fill_(1) for _ in range(4)]
+
+def main():
+    maps()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        maps()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+cli.run(main)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_a_program_keeps_the_memory_it_has_freed():
+    program = [sys.executable, "-c", MAPS]
+    pages = int(subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert pages < 4 * (24 << 20) // 4096  # all maps once, instead of five times
+
+
 def test_the_workers_of_every_loader_begin_so():
     for file in [*(ROOT / "selfsup_depth").rglob("*.py"), *(ROOT / "trainer").rglob("*.py")]:
         for call in ast.walk(ast.parse(file.read_text())):
