@@ -25,6 +25,7 @@ with cli.quiet_ctrl_c():
     from rich.markup import escape
 
     from selfsup_depth.assembly import data_request, refuse_ignored_options
+    from selfsup_depth.beginning import with_data
     from selfsup_depth.config import DataConfig, NetworkConfig, TrainConfig
     from selfsup_depth.config.check import CheckConfig
     from selfsup_depth.datasets import build_source
@@ -33,7 +34,6 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.preflight.finding import as_text
     from selfsup_depth.preflight.page import make_page, write_page
     from selfsup_depth.preparation.undistorted_source import through_pinholes
-    from train import with_data
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 VALIDATION_SHARE = 3  # of validation a third as many targets

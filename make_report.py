@@ -24,11 +24,11 @@ with cli.quiet_ctrl_c():
     from rich.console import Console
 
     from selfsup_depth.assembly import build_validation_set
+    from selfsup_depth.beginning import with_data
     from selfsup_depth.config import TrainConfig
     from selfsup_depth.evaluation.protocols import protocol_of_validation
     from selfsup_depth.evaluation.validation import ValidationSet
     from selfsup_depth.outcome import FinishedRun, Opponent, write_run_report
-    from train import with_data
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ with cli.quiet_ctrl_c():
         refuse_ignored_options,
         with_builtin,
     )
+    from selfsup_depth.beginning import tell_index
     from selfsup_depth.config import NetworkConfig, TrainConfig
     from selfsup_depth.datasets.training_size import fitting_in_words, is_squeezed, squeeze_in_words
     from selfsup_depth.errors import UserError
@@ -37,7 +38,6 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.preparation.summary import next_command, summary
     from selfsup_depth.preparation.tasks import as_tar_shards, dataset_task, video_task
     from selfsup_depth.preparation.undistorted_source import through_pinholes
-    from train import tell_index
 
 
 def main(argv: Sequence[str] | None = None) -> int:

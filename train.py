@@ -26,8 +26,6 @@ from selfsup_depth import cli
 with cli.quiet_ctrl_c():
     import torch
     from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
     from selfsup_depth.arithmetic import autocast_type
     from selfsup_depth.assembly import (
@@ -35,26 +33,21 @@ with cli.quiet_ctrl_c():
         build_teaching,
         build_training_set,
         build_validation_set,
-        builtin_data,
         describe,
-        footage_options,
-        refuse_ignored_options,
         shared_camera,
-        with_builtin,
     )
+    from selfsup_depth.beginning import hold_in_memory, read_options, tell_findings, tell_index, with_data
     from selfsup_depth.checkpoints import CheckpointMeta, find_checkpoint, load_checkpoint
     from selfsup_depth.compiling import require_compiler
     from selfsup_depth.config import RunConfig, TrainConfig
-    from selfsup_depth.datasets import BatchMemory, RawBatch, ShelvedBatch, ViewDataset, augment, collate, hold_images
-    from selfsup_depth.datasets.builtin import BUILTIN
+    from selfsup_depth.datasets import BatchMemory, RawBatch, ShelvedBatch, ViewDataset, augment, collate
     from selfsup_depth.errors import UserError
     from selfsup_depth.evaluation.protocols import Protocol, protocol_of_validation
     from selfsup_depth.evaluation.validation import ValidationSet, validate_depth, validate_losses
     from selfsup_depth.methods import find_method
     from selfsup_depth.methods.structure_distillation import hardly_heard
     from selfsup_depth.outcome import show_result
-    from selfsup_depth.preflight import Finding, quick_check
-    from selfsup_depth.preparation.tasks import prepared_video
+    from selfsup_depth.preflight import quick_check
     from selfsup_depth.report.pictures import training_pictures
     from selfsup_depth.structures import Batch, Method
     from selfsup_depth.teaching import Teaching
@@ -136,32 +129,6 @@ def train(asked: TrainConfig, config: TrainConfig, console: Console, processes: 
     return 0
 
 
-def read_config(argv: Sequence[str] | None) -> TrainConfig:
-    """All that a training needs; built-in footage is rendered."""
-    return with_data(read_options(argv))
-
-
-def read_options(argv: Sequence[str] | None) -> TrainConfig:
-    """Options as given; without --data_path, beneath them the recipe of built-in footage."""
-    config = cli.parse(TrainConfig, argv)
-    refuse_ignored_options(config)
-    name = builtin_data(config.data)
-    if name is None:
-        return config
-    config = cli.parse(TrainConfig, argv, recipe=cli.RECIPES / f"{BUILTIN[name].recipe}.yaml")
-    return replace(config, data=replace(config.data, dataset=name))
-
-
-def with_data(config: TrainConfig) -> TrainConfig:
-    """The same with a folder of data: without --data_path built-in footage, of a video its frames, made if need be."""
-    data = with_builtin(config.data)
-    if data.dataset == "video":
-        workers = min(data.num_workers, os.cpu_count() or 1)
-        folder = prepared_video(data, footage_options(config), workers, Console(soft_wrap=True))
-        data = replace(data, data_path=folder)
-    return replace(config, data=data)
-
-
 def refuse_to_start_again(run: RunConfig) -> None:
     """Raises UserError where torchrun may start the processes again after a failure, but would start the run anew."""
     if int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0 and not run.resume:
@@ -205,31 +172,6 @@ def training_data(
     request, samples = training.request, teaching.samples(training) if teaching else training
     memory = BatchMemory(workers, batch_size, len(request.frame_ids), (request.height, request.width))
     return TrainingData(samples, memory if workers else collate, prepare, workers)
-
-
-def hold_in_memory(training: ViewDataset, workers: int, console: Console) -> None:
-    """Reads all training images once, with a progress bar."""
-    with Progress("reading all images once", BarColumn(), MofNCompleteColumn(), console=console) as progress:
-        task = progress.add_task("")
-        held = hold_images(training, workers, lambda done, total: progress.update(task, completed=done, total=total))
-    console.print(f"{len(held.rows)} images are held in memory, {held.pixels.size / 1e6:.0f} MB", highlight=False)
-
-
-def tell_index(console: Console, part: str, dataset: ViewDataset) -> None:
-    report = dataset.report
-    console.print(f"{part}: {report.kept} of {report.listed} listed samples", highlight=False)
-    for reason, count in report.left_out.items():
-        names = ", ".join(report.examples.get(reason, ()))
-        console.print(f"  left out {count}: {reason} ({names})", highlight=False, markup=False)
-
-
-def tell_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """What looks wrong with the data; the training goes on all the same."""
-    for finding in findings:
-        advice = f"; likely cause: {finding.cause}; what to do: {finding.remedy}"
-        console.print(f"[yellow]warning[/yellow] {escape(finding.line + advice)}", highlight=False)
-    if findings:
-        console.print("check_data.py with the same options of the data looks at more of it", highlight=False)
 
 
 def fingerprints(dataset: ViewDataset, teaching: Teaching | None) -> dict[str, str]:

@@ -20,9 +20,8 @@ import torch
 from matplotlib.figure import Figure
 from rich.progress import track
 
-import train
 from benchmarks.step_ways import PlainStep, method_of
-from selfsup_depth import cli
+from selfsup_depth import beginning, cli
 from selfsup_depth.assembly import build_training_set
 from selfsup_depth.config import TrainConfig
 from selfsup_depth.datasets import augment, collate
@@ -41,7 +40,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--plot", type=Path, default=None)
     asked, options = parser.parse_known_args()
-    config = train.read_config(["--frame_ids", "0", "-1", "1", "--use_stereo", *options])
+    config = beginning.read_config(["--frame_ids", "0", "-1", "1", "--use_stereo", *options])
     curves: Curves = {"plain": [], "ours": []}
     for seed in asked.seeds:
         for name, curve in both_ways(replace(config, run=replace(config.run, seed=seed)), asked.steps).items():

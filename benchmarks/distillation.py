@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import train
+from selfsup_depth import beginning
 from selfsup_depth.assembly import build_validation_set
 from selfsup_depth.evaluation.edges import depth_edges
 from selfsup_depth.evaluation.extras import ExtraSettings
@@ -80,7 +81,7 @@ def predictor_of(seed: int, variant: str) -> DepthPredictor:
 
 
 def judge(seed: int, variant: str, options: list[str]) -> Score:
-    config = train.read_config(options)
+    config = beginning.read_config(options)
     held_out = ValidationSet(build_validation_set(config), batch_size=8, num_workers=0)
     predictor = predictor_of(seed, variant)
     result, _ = validate_depth(
@@ -97,7 +98,7 @@ def judge(seed: int, variant: str, options: list[str]) -> Score:
 
 def save_pictures(seed: int, options: list[str]) -> None:
     """Image, truth, teacher, both students, their errors and their depth edges, a row each for a few frames."""
-    dataset = build_validation_set(train.read_config(options))
+    dataset = build_validation_set(beginning.read_config(options))
     titles = ("image", "true depth", "teacher (disparity)", "without", "with distillation",
               "error without", "error with", "edges: true", "edges without", "edges with")  # fmt: skip
     figure = Figure(figsize=(2.2 * len(titles), 2.4 * SHOWN), layout="constrained")

@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-import train
+from selfsup_depth import beginning
 from selfsup_depth.assembly import build, build_teaching, build_training_set
 from selfsup_depth.datasets import augment, collate
 from selfsup_depth.teaching import Teaching
@@ -59,7 +59,7 @@ def main() -> None:
 
 def step_of(options: list[str]) -> Callable[[int], None]:
     """A function that does a whole training step on the samples of that turn."""
-    config = train.read_config(options)
+    config = beginning.read_config(options)
     device = choose_device(config.run)
     training = build_training_set(config)
     teaching: Teaching | None = build_teaching(config, training, device, 0, lambda _: None)

@@ -52,6 +52,7 @@ ALLOWED = {
     "assembly": {
         "structures", "config", "cli", "checkpoints", "datasets", "methods", "version", "teaching", "tutors",
     },  # fmt: skip
+    "beginning": {"config", "cli", "datasets", "assembly", "preflight", "preparation"},
     "outcome": {
         "geometry", "structures", "config", "cli", "checkpoints", "datasets", "methods", "evaluation", "predictor",
         "report", "version",

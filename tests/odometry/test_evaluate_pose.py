@@ -21,8 +21,7 @@ from video_files import wall_walk, write_video
 
 import evaluate_pose
 import prepare_data
-import train
-from selfsup_depth import __version__
+from selfsup_depth import __version__, beginning
 from selfsup_depth.checkpoints import CheckpointMeta, save_checkpoint
 from selfsup_depth.datasets import DatasetRequest, build_dataset
 from selfsup_depth.errors import UserError
@@ -205,7 +204,7 @@ def test_a_video_is_prepared_by_itself_where_training_on_it_would(tmp_path, monk
     times, poses = read_tum(tmp_path / "out" / "a_walk_tum.txt")
     assert np.diff(times) == pytest.approx(0.1)
     np.testing.assert_allclose(poses[:, :3, 3], np.outer(np.arange(FRAMES), STEP), atol=1e-4)
-    trained = train.read_config(
+    trained = beginning.read_config(
         ["--dataset", "video", "--data_path", str(video), "--height", "64", "--width", "96", "--learn_intrinsics"]
     )
     assert trained.data.data_path == prepared

@@ -14,7 +14,7 @@ from recording import Recording, drive, write_folder
 
 import check_data
 import train
-from selfsup_depth import cli
+from selfsup_depth import beginning, cli
 from selfsup_depth.config.check import CheckConfig
 from selfsup_depth.errors import UserError
 
@@ -188,4 +188,4 @@ def test_training_warns_and_goes_on_to_the_same_numbers_as_without_a_look(street
 
 def test_an_unreadable_option_is_still_refused():
     with pytest.raises(UserError, match="skip_checks is a switch"):
-        train.read_options(["--skip_checks=perhaps"])
+        beginning.read_options(["--skip_checks=perhaps"])

@@ -20,6 +20,7 @@ import check_data
 import make_report
 import prepare_data
 import train
+from selfsup_depth import beginning
 from selfsup_depth.checkpoints import load_checkpoint
 from selfsup_depth.errors import UserError
 
@@ -111,7 +112,7 @@ def test_training_on_a_video_prepares_it_once(tmp_path, monkeypatch, capsys):
     lists.mkdir()
     for part, frames in (("train", range(1, 9)), ("val", range(12, 14))):
         (lists / f"{part}_files.txt").write_text("".join(f"a_walk {frame} l\n" for frame in frames))
-    config = train.read_config([*asked, "--split", str(lists)])
+    config = beginning.read_config([*asked, "--split", str(lists)])
     assert config.data.data_path == made
 
 
@@ -119,7 +120,7 @@ def test_training_on_a_video_prepares_it_once(tmp_path, monkeypatch, capsys):
 def cached(tmp_path, monkeypatch) -> Path:
     """A video that was prepared by training on it."""
     monkeypatch.setenv("SELFSUP_DEPTH_CACHE", str(tmp_path / "cache"))
-    return train.read_config(["--dataset", "video", "--data_path", str(walk(tmp_path)), *SMALL]).data.data_path
+    return beginning.read_config(["--dataset", "video", "--data_path", str(walk(tmp_path)), *SMALL]).data.data_path
 
 
 def test_a_run_on_a_video_goes_on_to_the_same_numbers_after_its_cache_was_deleted(tmp_path, monkeypatch, capsys):
@@ -151,9 +152,9 @@ def test_a_run_whose_options_name_the_cache_goes_on(cached, tmp_path):
 
 def test_a_prepared_folder_as_the_video_it_came_from(cached):
     asked = ["--dataset", "video", "--data_path", str(cached), *SMALL]
-    assert train.read_config(asked).data.data_path == cached
+    assert beginning.read_config(asked).data.data_path == cached
     with pytest.raises(UserError, match="was prepared with --fps None, but --fps 5.0 is asked for: give the former"):
-        train.read_config([*asked, "--fps", "5"])
+        beginning.read_config([*asked, "--fps", "5"])
 
 
 def test_another_prepared_folder_is_no_video(tmp_path):
@@ -161,7 +162,7 @@ def test_another_prepared_folder_is_no_video(tmp_path):
     data = ["--dataset", "stereo_folder", "--data_path", str(wall), "--frame_ids", "0", "1"]
     assert prepare_data.main([*data, *SIZE, "--output_directory", str(tmp_path / "set")]) == 0
     with pytest.raises(UserError, match="was prepared from --dataset stereo_folder, not from a video"):
-        train.read_config(["--dataset", "video", "--data_path", str(tmp_path / "set"), *SMALL])
+        beginning.read_config(["--dataset", "video", "--data_path", str(tmp_path / "set"), *SMALL])
 
 
 def test_what_was_left_out_of_a_data_set_is_told_and_kept(tmp_path, capsys):
