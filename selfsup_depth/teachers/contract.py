@@ -55,7 +55,7 @@ class Teacher:
             policy: how images become the network's input.
         """
         self._half = _HALF.get(precision)
-        frozen = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        frozen = network.eval().requires_grad_(False)
         self._network = frozen if self._half is None else _cast_once(frozen, self._half)
         self.info = info
         self.policy = policy
@@ -109,7 +109,9 @@ def _cast_once(network: nn.Module, half: torch.dtype) -> nn.Module:
     """The weights that autocast would cast at every call, as nothing trains them; outputs stay equal to the bit.
 
     Of plain layers alone: others may compute with their weights, as weight standardisation does, and need them whole.
+    Convolutions also get their fastest order in memory, which in float32 would cost digits that the originals share.
     """
+    network.to(memory_format=torch.channels_last)
     for layer in network.modules():
         if type(layer) in (nn.Linear, nn.Conv2d, nn.ConvTranspose2d):
             layer.to(half)
