@@ -133,4 +133,4 @@ def validate_losses(
 
 def target_images(raw: RawBatch, device: torch.device) -> Tensor:
     """[B, 3, H, W] the targets of a raw batch in [0, 1], without augmentation."""
-    return raw.images[0].to(device, torch.float32) / 255
+    return raw.images[0].to(device).float() / 255  # bytes travel
