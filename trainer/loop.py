@@ -6,7 +6,6 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
-from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
@@ -27,9 +26,10 @@ from trainer.precision import Precision
 from trainer.processes import ALONE, Processes, is_lost_connection
 from trainer.progress import TrainingProgress
 from trainer.recorder import Recorder
+from trainer.refusals import refuse_differences, too_few_samples, too_small_batch
 from trainer.sampler import EpochSampler
 from trainer.seeds import dropout_seed, noise_seed
-from trainer.state import Position, TrainingState, changed_options
+from trainer.state import Position, TrainingState
 
 
 def choose_device(run: RunConfig, processes: Processes = ALONE) -> torch.device:
@@ -68,15 +68,15 @@ class Trainer:
         self.method = method.to(device)
         self.method.networks.to(memory_format=torch.channels_last)
         self.data, self.hooks, self.settings, self.run = data, hooks, settings, run
-        _refuse_differences(processes, hooks.options)
+        refuse_differences(processes, hooks.options)
         rank, count = processes.rank, processes.count
         length = len(data.dataset)  # type: ignore[arg-type]
         self.sampler = EpochSampler(length, settings.batch_size, seed=run.seed, rank=rank, count=count)
         self.steps_per_epoch = len(self.sampler) // settings.accumulate_steps
         if self.steps_per_epoch == 0:
-            raise _too_few_samples(self.sampler.length, settings)
+            raise too_few_samples(self.sampler.length, settings)
         if settings.batch_size < count:
-            raise _too_small_batch(settings.batch_size, count)
+            raise too_small_batch(settings.batch_size, count)
         if settings.sync_batchnorm and not processes.alone:
             synchronise_batch_norms(method.networks, device)
         self.parameters = [p for p in method.networks.parameters() if p.requires_grad]
@@ -275,31 +275,3 @@ class Trainer:
             progress.waited(time.perf_counter() - start)
             seed = noise_seed(self.run.seed, self.position.step, self.processes.rank)
             yield self.data.prepare(raw), torch.Generator(self.device).manual_seed(seed)
-
-
-def _too_few_samples(samples: int, settings: OptimizerConfig) -> UserError:
-    fits = samples // settings.accumulate_steps
-    remedy = f"lower --batch_size to {fits}" if fits else f"lower --accumulate_steps to {samples} and --batch_size to 1"
-    return UserError(
-        f"the training set has {samples} samples, fewer than one step needs (--batch_size {settings.batch_size} x "
-        f"--accumulate_steps {settings.accumulate_steps}): {remedy}, or add samples"
-    )
-
-
-def _refuse_differences(processes: Processes, options: dict[str, Any]) -> None:
-    """Machines that see other data under the same path would train on something that nobody asked for."""
-    paths = frozenset({"data_path", "split", "log_dir"})  # what is made on first use lies in a home, as others call it
-    of_main = processes.from_main(lambda: options)
-    for rank, found in enumerate(processes.gather(changed_options(of_main, options, paths))):
-        if found:
-            raise UserError(
-                f"process {rank} of {processes.count} would train with something else than process 0: "
-                f"{'; '.join(found)}: give all machines the same options and the same data"
-            )
-
-
-def _too_small_batch(batch_size: int, count: int) -> UserError:
-    return UserError(
-        f"--batch_size {batch_size} is the batch of all {count} processes together, fewer than one sample for each: "
-        f"give at least {count}, or start fewer processes (torchrun --nproc_per_node)"
-    )
