@@ -50,6 +50,8 @@ def main(argv: list[str] | None = None) -> None:
     asked, options = parser.parse_known_args(argv)
     torch.set_num_threads(asked.threads)
     given = cli.parse(TrainConfig, ["--weights_init", "scratch", *options])
+    if given.optimizer.accumulate_steps > 1:
+        parser.error("--accumulate_steps: the plain step has one batch, so ours has too; give a larger --batch_size")
     device = choose_device(given.run)
     clock = "wall" if device.type == "cuda" else "cpu"
     measured: dict[str, dict[float, dict[str, Timing]]] = {}

@@ -109,3 +109,9 @@ def test_arithmetic_alone_and_a_cached_teacher(tmp_path, capsys, monkeypatch):
         benchmark.main([*SMALL, "--teacher", teacher, "--use_stereo", "--rounds", "1"])
         told = capsys.readouterr().out
         assert f"teacher {teacher}" in told and "| networks" in told
+
+
+def test_steps_of_several_batches_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        benchmark.main([*SMALL, "--accumulate_steps", "2"])
+    assert "--accumulate_steps: the plain step has one batch" in capsys.readouterr().err
