@@ -25,12 +25,14 @@ with cli.quiet_ctrl_c():
     from selfsup_depth.assembly import (
         build_training_set,
         build_validation_set,
+        builtin_data,
         footage_options,
         refuse_ignored_options,
         with_builtin,
     )
     from selfsup_depth.beginning import tell_index
     from selfsup_depth.config import NetworkConfig, TrainConfig
+    from selfsup_depth.datasets.builtin import BUILTIN
     from selfsup_depth.datasets.training_size import fitting_in_words, is_squeezed, squeeze_in_words
     from selfsup_depth.errors import UserError
     from selfsup_depth.preparation.config import OutputConfig, PrepareConfig
@@ -62,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in summary(folder):
         console.print(line, highlight=False, markup=False)
     learning = " --learn_intrinsics" if config.learn_intrinsics else ""
-    command = next_command(folder, config.data.frame_ids) + learning
+    builtin = builtin_data(config.data)
+    recipe = f" --config {BUILTIN[builtin].recipe}" if builtin else ""
+    command = next_command(folder, config.data.frame_ids) + learning + recipe
     console.print(f"train on it: {command}", highlight=False, markup=False)
     return 0
 

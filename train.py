@@ -89,6 +89,8 @@ def train(asked: TrainConfig, config: TrainConfig, console: Console, processes: 
     processes.connect(device)
     if advice := share_threads(processes, device):
         console.print(advice, highlight=False)
+    if config.speed.compile or config.speed.compile_networks:
+        console.print("compiling: the first step takes one to two minutes, later ones are faster", highlight=False)
     training = build_training_set(config)
     tell_index(console, "training", training)
     validation = build_validation_set(config)

@@ -27,7 +27,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.loader_footage import RECORDED, write_walk
-from benchmarks.measuring import Timing, add_options, clock_of, measure, table, tell, write_json
+from benchmarks.measuring import Timing, add_options, at_least_one, clock_of, measure, table, tell, write_json
 from benchmarks.published_serving import (
     PublishedNetwork,
     evaluate_as_published,
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_setting_options(parser, [1, 16])
     parser.add_argument("--truth", choices=sorted(KNOWN), default="lidar")
-    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--images", type=at_least_one, default=32)
     parser.add_argument("--encoder", default="resnet18")
     parser.add_argument("--workers", type=int, default=0, help="processes that load images, of ours and of theirs")
     add_options(parser, rounds=5)

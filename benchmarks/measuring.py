@@ -201,7 +201,15 @@ def draw_ratios(axes: Axes, settings: Mapping[float, Timings], base: str, x: str
 
 def add_options(parser: argparse.ArgumentParser, *, rounds: int) -> None:
     """The options that every benchmark has."""
-    parser.add_argument("--rounds", type=int, default=rounds, help="each way is run so often, in turns")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    parser.add_argument("--rounds", type=at_least_one, default=rounds, help="each way is run so often, in turns")
+    parser.add_argument("--threads", type=at_least_one, default=1, help="of torch on the CPU")
     parser.add_argument("--json", type=Path, default=None, help="write everything measured to this file")
     parser.add_argument("--plot", type=Path, default=None, help="write a picture of the ratios to this file")
+
+
+def at_least_one(text: str) -> int:
+    """Of argparse, whose message names the option."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {number}")
+    return number

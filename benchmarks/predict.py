@@ -18,12 +18,13 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
 
 from benchmarks.loader_footage import write_walk
-from benchmarks.measuring import Timing, add_options, clock_of, measure, table, tell, write_json
+from benchmarks.measuring import Timing, add_options, at_least_one, clock_of, measure, table, tell, write_json
 from benchmarks.published_serving import (
     PublishedNetwork,
     has_bf16,
@@ -49,8 +50,8 @@ BASE = "published"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_setting_options(parser, [1, 8])
-    parser.add_argument("--outputs", nargs="+", default=list(PICTURES))
-    parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--outputs", nargs="+", choices=get_args(OutputName), default=list(PICTURES))
+    parser.add_argument("--images", type=at_least_one, default=24)
     parser.add_argument("--encoder", default="resnet18")
     add_options(parser, rounds=5)
     options = parser.parse_args()

@@ -27,7 +27,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing
 
-from benchmarks.measuring import Timing, Timings, add_options, plot_ratios, ratio, table, tell, write_json
+from benchmarks.measuring import Timing, Timings, add_options, at_least_one, plot_ratios, ratio, table, tell, write_json
 from geometry.se3 import translation_transform
 from selfsup_depth import cli
 from selfsup_depth.assembly import frames_of_sample
@@ -45,16 +45,21 @@ DEFAULTS = ["--batch_size", "4", "--weights_init", "scratch"]
 
 def main(argv: list[str] | None = None) -> Timings:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=at_least_one, default=2)
     add_options(parser, rounds=10)
     options, training = parser.parse_known_args(argv)
     config, count = cli.parse(TrainConfig, [*DEFAULTS, *training]), options.processes
+    cores, batch = os.cpu_count() or 1, config.optimizer.batch_size
+    if batch < count:
+        parser.error(f"--batch_size {batch} is that of all {count} processes: give at least {count}")
+    if count > cores:
+        parser.error(f"--processes {count}: this machine has {cores} cores; give at most one process for each")
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     answer = torch.multiprocessing.get_context("spawn").SimpleQueue()
     work = (count, store.port, config, options.rounds, options.threads, answer)
     torch.multiprocessing.spawn(in_process, work, nprocs=count)
     timings, megabytes = answer.get()
-    size, batch = f"{config.data.width}x{config.data.height}", config.optimizer.batch_size
+    size = f"{config.data.width}x{config.data.height}"
     what = f"{count} processes of {options.threads} threads, batch {batch}, {size}, {megabytes:.0f} MB of gradients"
     tell(what, table(timings, "one", clock="wall", items=batch, of="image"))
     tell("the CPU time of all processes together", table(timings, "one", items=batch, of="image"))

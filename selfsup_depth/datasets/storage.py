@@ -118,7 +118,12 @@ class RemoteStorage(Storage):
     def __init__(self, url: str) -> None:
         self.url = url
         self._opened: tuple[int, Any, str] | None = None  # process, file system, path there
-        self._files()
+        try:
+            self._files()
+        except OSError as error:  # of a file system that connects at once, such as ftp
+            raise UserError(
+                f"--data_path {url} cannot be reached ({_first_line(error)}): check the URL and the connection."
+            ) from error
 
     def __str__(self) -> str:
         return self.url

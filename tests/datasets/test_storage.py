@@ -59,6 +59,15 @@ def test_a_url_that_nothing_reads_is_refused(url):
         open_storage(url)
 
 
+def test_a_server_that_a_file_system_cannot_reach_when_it_is_opened_is_named(monkeypatch):
+    def unreachable(*arguments: object, **options: object) -> None:
+        raise OSError("[Errno -2] Name or service not known")
+
+    monkeypatch.setattr("ftplib.FTP.connect", unreachable)
+    with pytest.raises(UserError, match="--data_path ftp://x/y cannot be reached .*Name or service not known.*: check"):
+        open_storage("ftp://x/y")
+
+
 @pytest.mark.parametrize("remote", [False, True])
 def test_files_and_parts(folder, server, remote):
     found = open_storage(server.url if remote else folder)

@@ -22,6 +22,7 @@ import prepare_data
 import train
 from selfsup_depth import beginning
 from selfsup_depth.checkpoints import load_checkpoint
+from selfsup_depth.datasets import builtin
 from selfsup_depth.errors import UserError
 
 pytest.importorskip("cv2", reason="videos need OpenCV (extra `video`)")
@@ -114,6 +115,17 @@ def test_training_on_a_video_prepares_it_once(tmp_path, monkeypatch, capsys):
         (lists / f"{part}_files.txt").write_text("".join(f"a_walk {frame} l\n" for frame in frames))
     config = beginning.read_config([*asked, "--split", str(lists)])
     assert config.data.data_path == made
+
+
+def test_built_in_footage_keeps_its_recipe(tmp_path, monkeypatch, capsys):
+    drive = builtin.ensure_builtin_drive(tmp_path / "cache", frames=14, height=64, width=96, workers=1)
+    monkeypatch.setitem(builtin.BUILTIN, "builtin", builtin.BuiltinData(lambda: drive, "builtin_drive"))
+    asked = ["--frame_ids", "0", "-1", "1", "--use_stereo", *SIZE]
+    assert prepare_data.main([*asked, "--output_directory", str(tmp_path / "set"), "--num_workers", "0"]) == 0
+    command = capsys.readouterr().out.split("train on it: ")[1].strip()
+    prepared, direct = (beginning.read_config(options) for options in (shlex.split(command)[2:], asked))
+    assert direct.optimizer.learning_rate == 3e-4
+    assert (prepared.optimizer, prepared.network, prepared.loss) == (direct.optimizer, direct.network, direct.loss)
 
 
 @pytest.fixture
