@@ -44,7 +44,8 @@ class EvaluateConfig:
     """Also predict the mirrored image and blend the two."""
     eval_out_dir: Path | None = None
     """Folder for results. Default: <name>_evaluation_<list>_<mode> beside the checkpoint or the predictions, where
-    <list> of a data set's own part is <dataset>_<data folder>_<part> (<dataset>_<part> if both have one name)."""
+    <list> of a data set's own part is <dataset>_<data folder>_<part> (<dataset>_<part> if both have one name), and
+    _bf16 or _fp16 is added for that --precision."""
     data_path: Path | None = None
     """Folder of the data set. Without it, the built-in synthetic drive is used (or, with --dataset builtin_indoor,
     the built-in rooms)."""

@@ -140,7 +140,8 @@ def _out_dir(config: EvaluateConfig, image_list: ImageList, beside: Path) -> Pat
         where = image_list.data_path.resolve().name if image_list.data_path else ""
         named_alike = where.lower() in ("", image_list.dataset)
         label = "_".join([image_list.dataset, *([] if named_alike else [where]), label])
-    return config.eval_out_dir or beside.with_name(f"{beside.name}_evaluation_{label}_{mode}")
+    arithmetic = "" if config.precision == "fp32" else f"_{config.precision}"
+    return config.eval_out_dir or beside.with_name(f"{beside.name}_evaluation_{label}_{mode}{arithmetic}")
 
 
 def _refuse_contradictions(config: EvaluateConfig) -> None:

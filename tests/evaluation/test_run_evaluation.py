@@ -100,6 +100,14 @@ def test_results_lie_beside_the_checkpoint_by_default(data: Path):
     assert Path("runs/weights_19_evaluation_lists_mono/per_image.csv").is_file()
 
 
+def test_another_precision_leaves_the_first_results_alone(data: Path):
+    for precision in ("fp32", "bf16"):
+        options = small(eval_out_dir=None, load_weights_folder=Path("runs/weights_19"), precision=precision)
+        run(RedModel(), eval_mono=True, **options)
+    assert Path("runs/weights_19_evaluation_lists_mono/per_image.csv").is_file()
+    assert Path("runs/weights_19_evaluation_lists_mono_bf16/per_image.csv").is_file()
+
+
 @pytest.mark.parametrize("list_of_images", ["lists", "./lists/", "../{here}/lists"])
 def test_file_names_hold_no_path(data: Path, tmp_path: Path, list_of_images: str):
     """Published: the results' name has the weights' path in it, and fails with its slashes."""
