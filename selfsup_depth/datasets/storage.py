@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -17,6 +18,7 @@ from fsspec.utils import merge_offset_ranges
 
 from selfsup_depth.errors import UserError
 
+LOG = logging.getLogger(__name__)
 ATTEMPTS = 3  # to read from a URL
 PATIENCE_S = 30.0  # for one of them
 PAUSE_S = 1.0  # before the second; twice as long before the third
@@ -201,7 +203,9 @@ class RemoteStorage(Storage):
                 raise
             except Exception as error:  # libraries of all kinds of servers raise what they like
                 reason = error
-        told = f"no answer within {PATIENCE_S:g} s" if isinstance(reason, TimeoutError) else _first_line(reason)
+            told = f"no answer within {PATIENCE_S:g} s" if isinstance(reason, TimeoutError) else _first_line(reason)
+            if attempt + 1 < ATTEMPTS:
+                LOG.warning("%s/%s: %s; trying again (%d of %d)", self, name, told, attempt + 2, ATTEMPTS)
         raise UserError(
             f"{self}/{name} could not be read in {ATTEMPTS} attempts ({told}): check the URL and the connection; what "
             "was saved before is intact, and a training goes on from there with --resume."

@@ -120,10 +120,13 @@ def test_nobody_at_the_other_end_is_said(impatient):
     assert time.monotonic() - start < 30
 
 
-def test_a_server_that_answers_at_the_third_attempt_is_waited_for(server: ShardServer, impatient):
+def test_a_server_that_answers_at_the_third_attempt_is_waited_for(server: ShardServer, impatient, caplog):
     found = open_storage(server.url)
     server.failures = 2
     assert found.parts([("a", 0, 4)])[0].tobytes() == BYTES[:4].tobytes()
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.startswith(f"{server.url}/a: 503") and first.endswith("trying again (2 of 3)")
+    assert second.endswith("trying again (3 of 3)")
     server.failures = 3
     with pytest.raises(UserError, match=r"in 3 attempts \(503"):
         found.parts([("a", 0, 4)])
