@@ -224,5 +224,5 @@ def test_bf16_networks_keep_the_loss_in_float32():
     method = make_method()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         losses = method.losses(make_batch((0, -1, 1), False))
-    assert all(term.dtype == torch.float32 and math.isfinite(term) for term in losses.terms.values())
+    assert all(term.dtype == torch.float32 and math.isfinite(term.item()) for term in losses.terms.values())
     assert losses.maps["depth"].dtype == torch.float32
