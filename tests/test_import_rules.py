@@ -25,7 +25,7 @@ ALLOWED = {
     "weight_files": GROUND,
     "networks": {"weight_files"},
     "losses": GROUND,
-    "teachers": {"weight_files"},
+    "teachers": {"weight_files", "memory"},
     "checkpoints": {"weight_files"},
     "structures": {"geometry"},
     "datasets": {"geometry", "splits", "structures"},

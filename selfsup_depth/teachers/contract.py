@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from selfsup_depth.errors import UserError
+from selfsup_depth.memory import is_out_of_memory
 from selfsup_depth.teachers.input_policy import InputPolicy
 
 Quantity = Literal["disparity", "depth"]
@@ -91,7 +92,7 @@ class Teacher:
             try:
                 raw = self._network(self.policy.prepare(images.float())).float()
             except RuntimeError as error:
-                if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+                if not is_out_of_memory(error):
                     raise
                 raise self._too_large(images) from error
             sized = F.interpolate(raw, size=images.shape[-2:], mode="bilinear", align_corners=False)

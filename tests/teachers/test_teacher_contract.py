@@ -61,7 +61,14 @@ class OnCard(nn.Module):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
 
-@pytest.mark.parametrize("network", [Greedy(), OnCard()])
+class OnednnAlone(nn.Module):
+    """What a convolution of a CPU says of too little memory."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        raise RuntimeError("could not create a primitive")
+
+
+@pytest.mark.parametrize("network", [Greedy(), OnCard(), OnednnAlone()])
 def test_too_little_memory_is_said_with_the_size_that_the_teacher_sees(network: nn.Module) -> None:
     with pytest.raises(UserError, match="teacher test: the memory .* for 2 images of 128x64 .* smaller --teacher_size"):
         teacher(network)(torch.rand(2, 3, 48, 96))
