@@ -78,18 +78,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             with processes.in_turn():
                 if processes.is_main:  # other machines need not see the folders of runs
                     refuse_misspelt_resume(asked.run)
-                refuse_what_is_not_there(asked, choose_device(asked.run, processes))
+                device = choose_device(asked.run, processes)
+                refuse_what_is_not_there(asked, device)
                 config = with_data(asked)
-            return train(asked, config, console, processes)
+            return train(asked, config, device, console, processes)
 
 
-def train(asked: TrainConfig, config: TrainConfig, console: Console, processes: Processes) -> int:
+def train(asked: TrainConfig, config: TrainConfig, device: torch.device, console: Console, processes: Processes) -> int:
     """Trains with `config`; what is kept of the run is what was asked for: caches of its data may be deleted."""
-    folder, device = run_folder(config.run), choose_device(config.run, processes)
+    folder = run_folder(config.run)
     processes.connect(device)
     if advice := share_threads(processes, device):
         console.print(advice, highlight=False)
-    if config.speed.compile or config.speed.compile_networks:
+    if config.speed.needs_compiler:
         console.print("compiling: the first step takes one to two minutes, later ones are faster", highlight=False)
     training = build_training_set(config)
     tell_index(console, "training", training)
@@ -147,7 +148,7 @@ def refuse_what_is_not_there(config: TrainConfig, device: torch.device) -> None:
     autocast_type(config.optimizer.precision, device)
     if config.distill.distill is not None:
         autocast_type(config.distill.teacher_precision, device, "--teacher_precision")
-    if config.speed.compile or config.speed.compile_networks:
+    if config.speed.needs_compiler:
         require_compiler(device)
     if run.resume and last_checkpoint(run_folder(run)) is not None:
         return  # which holds all weights

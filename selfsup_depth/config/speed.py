@@ -20,6 +20,10 @@ class SpeedConfig:
     """Compute the encoders' activations again in the backward pass instead of keeping them: less memory, more time, the
     same numbers. For large backbones."""
 
+    @property
+    def needs_compiler(self) -> bool:
+        return self.compile or self.compile_networks
+
     def __post_init__(self) -> None:
         if self.gradient_checkpointing and self.compile_networks:
             raise UserError(
