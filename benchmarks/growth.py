@@ -44,7 +44,8 @@ def draw(path: Path, measured: Mapping[str, Growth], base: str, clock: Clock) ->
         places = list(growth)
         for name in next(iter(growth.values())):
             seconds = [timings[name].seconds(clock) for timings in growth.values()]
-            (line,) = seconds_axes.plot(places, seconds, "o-", label=name)
+            colour = "0.4" if name == base else None  # the others take the colours of their ratios below
+            (line,) = seconds_axes.plot(places, seconds, "o-", label=name, color=colour)
             linear = [seconds[0] * place / places[0] for place in places]
             seconds_axes.plot(places, linear, "--", color=line.get_color(), linewidth=1)
         seconds_axes.set(ylabel=f"{clock} seconds a step (dashed: linear)", ylim=(0, None), xlim=(0, None))
