@@ -176,7 +176,8 @@ class Trainer:
     def _step(self, batches: Iterator[tuple[Batch, torch.Generator]]) -> Losses:
         """One optimiser step, over `accumulate_steps` batches."""
         torch.manual_seed(dropout_seed(self.run.seed, self.position.step, self.processes.rank))
-        with self._kept_on_error() if self.processes.alone else nullcontext():  # the others are in the middle of a step
+        # only here nothing of the step is done: later batches find batch norms moved, and other processes work already
+        with self._kept_on_error() if self.processes.alone else nullcontext():
             first = next(batches)
         batches = chain([first], batches)
         for remaining in reversed(range(self.settings.accumulate_steps)):
