@@ -15,7 +15,8 @@ import train
 from selfsup_depth import cli
 from selfsup_depth.checkpoints import load_checkpoint
 from selfsup_depth.predictor import DepthPredictor
-from tests.scripts.train_runs import STEREO, assert_same_bits, networks_of
+from tests.same_bits import assert_same_bits
+from tests.scripts.train_runs import STEREO, networks_of
 
 
 def test_a_run_leaves_everything_a_user_expects(trained):

@@ -14,7 +14,8 @@ import train
 from selfsup_depth.checkpoints import load_checkpoint
 from selfsup_depth.datasets.builtin import BUILTIN, BuiltinData
 from selfsup_depth.errors import UserError
-from tests.scripts.train_runs import STEREO, assert_same_bits, networks_of, refused, run_script
+from tests.same_bits import assert_same_bits
+from tests.scripts.train_runs import STEREO, networks_of, refused, run_script
 
 
 def test_bad_input_ends_with_one_sentence_and_status_2(tiny_options, tmp_path):

@@ -14,7 +14,8 @@ import pytest
 
 import train
 from selfsup_depth.checkpoints import load_checkpoint
-from tests.scripts.train_runs import STEREO, assert_same_bits, command, networks_of, refused
+from tests.same_bits import assert_same_bits
+from tests.scripts.train_runs import STEREO, command, networks_of, refused
 
 
 def wait_for_step(run: Path, step: int, process: subprocess.Popen) -> None:

@@ -33,12 +33,6 @@ def networks_of(folder: Path) -> dict[str, torch.Tensor]:
     return found
 
 
-def assert_same_bits(one, other):
-    assert one.keys() == other.keys()
-    for name in one:
-        assert torch.equal(one[name], other[name]), name
-
-
 def refused(options: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         train.main(options)

@@ -9,7 +9,8 @@ import pytest
 
 from selfsup_depth.checkpoints import load_checkpoint
 from selfsup_depth.errors import UserError
-from tests.trainer.test_loop import assert_same_bits, weights
+from tests.same_bits import assert_same_bits
+from tests.trainer.toy_runs import weights
 
 
 def unreadable(*_: object) -> None:
